@@ -1,0 +1,68 @@
+"""The dataset ``squad_v2``: where its file comes from, and what it is pinned to.
+
+Sources:
+    Rajpurkar, Jia & Liang, ACL 2018, doi:10.18653/v1/P18-2124: the dataset.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from attrs import field, frozen
+from attrs.validators import in_, matches_re, min_len, optional
+
+from exx import HubFile, Loaded, Provenance, Source, local_digest, obtain
+
+REPO = "rajpurkar/squad_v2"
+REVISION = "3ffb306f725f7d2ce8394bc1873b24868140c412"
+SHA256 = {
+    "train": "f6da32ffb482ff463ad056477740d1bb284b96a45db3a08bee6a225ca6abf291",
+    "validation": "0560174ab095c5ac0a8c8dc8da05f1625453c45a77e4ce9cabc6947ddfdd24cb",
+}
+
+
+@frozen(kw_only=True)
+class SquadV2:
+    """Questions on a Wikipedia passage; about half of them cannot be answered from it.
+
+    Attributes:
+        source: The official JSON file or a Parquet file (by its suffix) of the same rows as the hub's: a path or an
+            http(s) address. None fetches the hub's file.
+        sha256: What the file must hash to, in hex; None takes a given source as it is, and for the hub's file at the
+            default revision what it is known to be.
+        revision: Commit of the hub repository; without effect when ``source`` is given.
+        split: Which file of the hub repository; without effect when ``source`` is given.
+    """
+
+    name: ClassVar[str] = "squad_v2"
+
+    source: Source | None = None
+    sha256: str | None = field(default=None, validator=optional(matches_re("[0-9a-fA-F]{64}")))
+    revision: str = field(default=REVISION, validator=min_len(1))
+    split: Literal["validation", "train"] = field(default="validation", validator=in_(("validation", "train")))
+
+    def digest(self) -> str | None:
+        """sha256 of the file; None while it has not been fetched."""
+        return local_digest(self._origin(), self._pinned())
+
+    def load(self) -> Loaded:
+        """Open the file; questions are checked one by one as they are asked for.
+
+        Raises:
+            DataError: The file cannot be had; while reading, the first record that cannot be used, by its place.
+        """
+        from exx_squad_v2.records import read_items
+
+        origin = self._origin()
+        file = obtain(origin, self._pinned())
+        where = str(file.path) if isinstance(origin, Source) and not origin.is_url else str(origin)
+        items = read_items(file.path, where, parquet=isinstance(origin, HubFile) or origin.suffix == ".parquet")
+        return Loaded(items, Provenance(str(origin), file.sha256, file.revision, "CC BY-SA 4.0"))
+
+    def _origin(self) -> Source | HubFile:
+        return self.source or HubFile(REPO, f"squad_v2/{self.split}-00000-of-00001.parquet", self.revision)
+
+    def _pinned(self) -> str | None:
+        if self.sha256 or self.source or self.revision != REVISION:
+            return self.sha256
+        return SHA256[self.split]

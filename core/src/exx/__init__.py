@@ -1,0 +1,118 @@
+"""exx: paired experiments on system prompts.
+
+Everything a plugin author or a notebook needs is importable from here, and nothing beneath it is public. Names are
+imported when they are first used, so that a plugin's registration costs no more than it must.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from exx.errors import BackendError, ConfigError, DataError, ExxError, PluginError
+    from exx.hookspecs import hookimpl
+    from exx.interfaces import (
+        Adjustment,
+        BlockAnalysis,
+        Connection,
+        Dataset,
+        Detector,
+        Loaded,
+        MetricAnalysis,
+        OnlineBackend,
+        PromptSet,
+        Reporter,
+        Scorer,
+        StudyAnalysis,
+    )
+    from exx.paired import PairedBlock, PairedSample, Study
+    from exx.records import (
+        Address,
+        AnsweredItem,
+        Finding,
+        GroundedAnswers,
+        Item,
+        Json,
+        Metric,
+        Prediction,
+        PromptTexts,
+        Provenance,
+        Request,
+        RequestId,
+        Response,
+        Usage,
+    )
+    from exx.results import Results, load_results
+    from exx.sources import HubFile, Obtained, Source, local_digest, obtain, obtain_from_hub
+    from exx.text.abstention import Abstention
+    from exx.text.f1 import best_f1
+    from exx.text.normalise import (
+        normalise_dpr,
+        normalise_orqa,
+        normalise_squad,
+        normalise_triviaqa,
+        normalise_words,
+    )
+
+_HOMES = {
+    "errors": ("BackendError", "ConfigError", "DataError", "ExxError", "PluginError"),
+    "hookspecs": ("hookimpl",),
+    "interfaces": (
+        "Adjustment",
+        "BlockAnalysis",
+        "Connection",
+        "Dataset",
+        "Detector",
+        "Loaded",
+        "MetricAnalysis",
+        "OnlineBackend",
+        "PromptSet",
+        "Reporter",
+        "Scorer",
+        "StudyAnalysis",
+    ),
+    "paired": ("PairedBlock", "PairedSample", "Study"),
+    "records": (
+        "Address",
+        "AnsweredItem",
+        "Finding",
+        "GroundedAnswers",
+        "Item",
+        "Json",
+        "Metric",
+        "Prediction",
+        "PromptTexts",
+        "Provenance",
+        "Request",
+        "RequestId",
+        "Response",
+        "Usage",
+    ),
+    "results": ("Results", "load_results"),
+    "sources": ("HubFile", "Obtained", "Source", "local_digest", "obtain", "obtain_from_hub"),
+    "text.abstention": ("Abstention",),
+    "text.f1": ("best_f1",),
+    "text.normalise": (
+        "normalise_dpr",
+        "normalise_orqa",
+        "normalise_squad",
+        "normalise_triviaqa",
+        "normalise_words",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'exx' has no attribute {name!r}")
+    return getattr(import_module(f"exx.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,187 @@
+"""What could be wrong with a verdict: everything a careful reader would ask about before believing it.
+
+Each function looks for one weakness and yields a sentence for each place it finds it in, with its numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from exx.answers import ArmCounts
+from exx.records import Address
+from exx.verdict import VerdictRow
+from exx.wording import percent, points, where
+
+if TYPE_CHECKING:
+    from exx.results import Block, Results
+
+_FEW_ITEMS = 100
+_FEWEST_CHANGES = 6  # 2 · ½⁶ = 0.031 is the first exact two-sided p-value below 0.05
+_UNEVEN = 0.01
+
+
+def caveats(results: Results) -> list[str]:
+    """List what could be wrong with the verdict, the weightiest first; empty when nothing stands out."""
+    checks = (_intention, _failures, _truncation, _lost_pairs, _size, _groups, _many_answers, _datasets_disagree)
+    return [sentence for check in checks for sentence in check(results)]
+
+
+def _intention(results: Results) -> Iterator[str]:
+    missing = [name for name in results.intended if name not in results.primary]
+    if missing and results.config is not None:
+        yield (
+            f"The experiment was to be judged by {', '.join(missing)}, which was not measured; "
+            f"{', '.join(results.primary) or 'nothing'} stands in for it."
+        )
+
+
+def _failures(results: Results) -> Iterator[str]:
+    for place, arms in _by_arm(results.arms).items():
+        failed = {arm: counts["failed"] for arm, counts in arms.items()}
+        if any(failed.values()):
+            yield (
+                f"{_sentence(place)}: {failed.get('control', 0):,} requests failed under the control and "
+                f"{failed.get('treatment', 0):,} under the treatment. Their questions are left out, which distorts the "
+                "comparison if they failed because of what was asked."
+            )
+
+
+def _truncation(results: Results) -> Iterator[str]:
+    for place, arms in _by_arm(results.arms).items():
+        shares = {arm: _share(counts, "truncated") for arm, counts in arms.items()}
+        control, treatment = shares.get("control", 0.0), shares.get("treatment", 0.0)
+        if abs(treatment - control) >= _UNEVEN:
+            yield (
+                f"{_sentence(place)}: {percent(control)} of the answers were cut off at the token limit under the "
+                f"control and {percent(treatment)} under the treatment. A difference may come from the limit and not "
+                "from the prompt; a higher max_new_tokens would tell."
+            )
+
+
+def _lost_pairs(results: Results) -> Iterator[str]:
+    for block in results.blocks():
+        alone = sum((block.content.get("n_unpaired") or {}).values())
+        if alone:
+            yield (
+                f"{_sentence(block.address)}: {alone:,} questions have an answer in one arm only and are left out; "
+                f"{block.content.get('n_items', 0):,} pairs remain."
+            )
+        for name in results.primary:
+            missing = block.metrics.get(name, {}).get("n_missing") or 0
+            if missing:
+                title = results.metric(name).title
+                yield f"{_sentence(block.address)}: {title} is missing for {missing:,} paired questions, left out too."
+
+
+def _size(results: Results) -> Iterator[str]:
+    for row in _primary(results.verdict()):
+        if 0 < row.n < _FEW_ITEMS:
+            yield (
+                f"{_sentence(row.address)}: {row.n} questions are few; a single one that changes sides moves the "
+                f"difference by {100 / row.n:.1f} points."
+            )
+    for block in results.blocks():
+        for name in results.primary:
+            yield from _changes(results, block, name)
+
+
+def _changes(results: Results, block: Block, name: str) -> Iterator[str]:
+    table = block.metrics.get(name, {}).get("mcnemar")
+    if not isinstance(table, Mapping) or not isinstance(table.get("b"), int) or not isinstance(table.get("c"), int):
+        return
+    changed = table["b"] + table["c"]
+    if changed < _FEWEST_CHANGES:
+        yield (
+            f"{_sentence(block.address)}: the arms differ in {results.metric(name).title} on {changed} questions; "
+            f"with fewer than {_FEWEST_CHANGES}, no exact test can reach 0.05, whichever way they fall."
+        )
+    if table.get("n_undecided"):
+        yield (
+            f"{_sentence(block.address)}: {table['n_undecided']:,} questions were right in exactly half of their "
+            f"answers; McNemar's test of {results.metric(name).title} leaves them out."
+        )
+
+
+def _groups(results: Results) -> Iterator[str]:
+    rows = [row for row in results.verdict() if row.primary]
+    for place, counts in _in_arm(results.arms, "treatment").items():
+        grouped, groups = sum(c.grouped for c in counts), sum(c.groups for c in counts)
+        if groups >= grouped:
+            continue
+        yield (
+            f"{_sentence(place)}: {grouped:,} questions come in {groups:,} groups (questions on one passage, say), and "
+            "those of a group tend to go right or wrong together. Intervals and p-values treat them as independent, so "
+            f"they look surer than they are.{_by_groups(row for row in rows if row.address == place)}"
+        )
+
+
+def _by_groups(rows: Iterable[VerdictRow]) -> str:
+    spreads = [
+        f" Resampling whole groups gives {points(row.group_low)} to {points(row.group_high)} points for {row.title}, "
+        f"instead of {points(row.low)} to {points(row.high)}."
+        for row in rows
+        if row.group_low is not None
+    ]
+    return "".join(spreads)
+
+
+def _many_answers(results: Results) -> Iterator[str]:
+    rows = [row for row in _primary(results.verdict()) if row.p_value is not None]
+    plain = [row for row in rows if row.q_value is None]
+    if len(rows) > 1 and plain:
+        yield (
+            f"The verdict has {len(rows)} parts, and {len(plain)} p-values are not adjusted for that: the more one "
+            "looks, the likelier a chance finding."
+        )
+
+
+def _datasets_disagree(results: Results) -> Iterator[str]:
+    for block in results.blocks(subgroups=True):
+        for column, parts in block.content.get("subgroups", {}).items():
+            for name in results.primary:
+                changes = {value: part.get("metrics", {}).get(name, {}) for value, part in parts.items()}
+                yield from _opposed(block.address, column, results.metric(name).title, changes)
+
+
+def _opposed(place: Address, column: str, title: str, parts: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Parts whose intervals lie on different sides of zero: their mean hides what happens in either."""
+    ends = {value: entry["ci_95"] for value, entry in parts.items() if entry.get("ci_95")}
+    up = [value for value, (low, _) in ends.items() if low is not None and low > 0]
+    down = [value for value, (_, high) in ends.items() if high is not None and high < 0]
+    if up and down:
+        shown = ", ".join(f"{value} {points(parts[value]['delta_mean'])}" for value in (*up, *down))
+        yield f"{_sentence(place)}: {title} does not move the same way in every {column} ({shown} points)."
+
+
+def _primary(rows: Iterable[VerdictRow]) -> list[VerdictRow]:
+    return [row for row in rows if row.primary]
+
+
+def _sentence(place: Address) -> str:
+    words = where(place)
+    return words[0].upper() + words[1:]
+
+
+def _in_arm(arms: Iterable[ArmCounts], condition: str) -> dict[Address, list[ArmCounts]]:
+    places: dict[Address, list[ArmCounts]] = {}
+    for arm in arms:
+        if arm.condition == condition:
+            places.setdefault(Address(arm.temp, arm.type), []).append(arm)
+    return places
+
+
+def _by_arm(arms: Iterable[ArmCounts]) -> dict[Address, dict[str, dict[str, int]]]:
+    """Requests, failures and truncations per place and arm, over all datasets; what is not known counts as none."""
+    places: dict[Address, dict[str, dict[str, int]]] = {}
+    for arm in arms:
+        place = places.setdefault(Address(arm.temp, arm.type), {})
+        counts = place.setdefault(arm.condition, {"requests": 0, "failed": 0, "truncated": 0})
+        counts["requests"] += arm.requests or arm.items
+        counts["failed"] += arm.failed or 0
+        counts["truncated"] += arm.truncated or 0
+    return places
+
+
+def _share(counts: Mapping[str, int], what: str) -> float:
+    return counts[what] / counts["requests"] if counts["requests"] else 0.0

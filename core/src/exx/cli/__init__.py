@@ -1,0 +1,1 @@
+"""The command line: parses, delegates, shows. One module per group of commands."""

@@ -1,0 +1,196 @@
+"""A run as the command line holds it: an orchestrator with its signals, its progress display and its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, define
+
+from exx.cli.progress import make_progress
+from exx.cli.show import emit_json, note, say, table
+from exx.config.load import build_config
+from exx.config.structure import Origin
+from exx.config.trials import Narrowing
+from exx.errors import RunError, UsageError
+from exx.experiment import Experiment
+from exx.pipeline.context import RunOptions, TrialContext
+from exx.pipeline.estimate import estimate
+from exx.pipeline.orchestrator import Orchestrator
+from exx.pipeline.phases import choose
+from exx.plugins import load_plugins
+from exx.records import CONDITIONS
+from exx.results import Results, load_results
+from exx.state.run_state import Ledger
+from exx.state.stop import StopSignal, signals_stop
+
+
+@define
+class Session:
+    """One invocation of ``exx run``, ``exx plan`` or ``exx resume``."""
+
+    orchestrator: Orchestrator
+
+    @classmethod
+    def from_options(cls, experiment: Experiment, given: Mapping[str, Any]) -> Session:
+        """Start from what ``exx run`` was told."""
+        if given["parts_per_dataset"] and given["lines_per_part"]:
+            raise UsageError("--parts-per-dataset and --lines-per-part exclude each other", hint="give one of them")
+        condition = given["condition"]
+        options = RunOptions(
+            limit_items=given["limit_items"],
+            conditions=CONDITIONS if condition == "both" else (condition,),
+            parts_per_dataset=given["parts_per_dataset"],
+            lines_per_part=given["lines_per_part"],
+        )
+        skip = tuple(name for name in ("prepare", "build") if given[f"skip_{name}"])
+        phases = choose(given["only_step"], given["from_step"], given["to_step"], skip)
+        run_id = _checked(given["run_id"]) or _new_id(experiment.config.paths.experiments_dir)
+        return cls(Orchestrator(experiment, options, run_id, phases, given["force"]))
+
+    @classmethod
+    def from_run(cls, run_id: str, experiments_dir: Path, given: Mapping[str, Any]) -> Session:
+        """Start from what a run's folder remembers.
+
+        Raises:
+            RunError: There is no such run, or it remembers too little.
+        """
+        folder = experiments_dir / f"run_{run_id}"
+        ledger = Ledger.open(folder / "run_state.json")
+        try:
+            known: Any = ledger.document
+            origin = Origin(folder / "config.yaml", Path(known["config_base"]))
+            config, _ = build_config(known["config"], origin)
+            options = RunOptions(**_tuples(known["options"]))
+            narrowing = Narrowing(**_tuples(known["narrowing"]))
+        except (KeyError, TypeError) as cause:
+            what = "does not say how it was started" if folder.exists() else "does not exist"
+            hint = "exx list shows the runs; exx run CONFIG --run-id ID --resume goes on from a config"
+            raise RunError(f"run {run_id} in {experiments_dir} {what}", hint=hint) from cause
+        experiment = Experiment(config, origin, load_plugins(), narrowing)
+        phases = choose(given["only_step"], given["from_step"], given["to_step"])
+        return cls(Orchestrator(experiment, options, run_id, phases, given["force"]))
+
+    def show_plan(self, as_json: bool) -> None:
+        """Print phases × trials with the decision and its reason, and what asking would take."""
+        self.orchestrator.experiment.check()
+        planned = self.orchestrator.plan()
+        expected = estimate(self.orchestrator)
+        if as_json:
+            phases = [{"trial": p.trial, "phase": p.phase, **asdict(p.decision)} for p in planned]
+            emit_json({"run_id": self.orchestrator.run_id, "phases": phases, "estimate": expected.to_json()})
+            return
+        several = len(self.orchestrator.run.trials) > 1
+        rows = [
+            [
+                *([p.trial or "all trials"] if several else []),
+                p.phase,
+                "execute" if p.decision.execute else "skip",
+                p.decision.reason,
+            ]
+            for p in planned
+        ]
+        table(f"plan of run {self.orchestrator.run_id}", [*(["trial"] if several else []), "phase", "", "why"], rows)
+        for line in expected.words():
+            say(line)
+
+    def run(self, *, quiet: bool, as_json: bool) -> None:
+        """Do the work, then print the verdict and where the report is."""
+        orchestrator = self.orchestrator
+        orchestrator.experiment.check()
+        stop = StopSignal(orchestrator.folder)
+        stop.clear()
+        registry = orchestrator.experiment.registry
+        registry.on_observer_error = note
+        display = make_progress(quiet)
+        if display is not None:
+            registry.add_observer(display)
+        with signals_stop(stop, note), _resumable(orchestrator.run_id):
+            contexts = orchestrator.execute(stop)
+        for warning in orchestrator.warnings:
+            note(f"note: {warning}")
+        shown = [self._shown(ctx) for ctx in contexts]
+        if as_json:
+            run = orchestrator.run
+            emit_json(
+                {
+                    "run_id": run.id,
+                    "folder": str(run.folder),
+                    "status": "done",
+                    "simulated": run.simulated,
+                    "trials": shown,
+                }
+            )
+
+        else:
+            for ctx in contexts:
+                self._show(ctx, several=len(contexts) > 1)
+
+    def _shown(self, ctx: TrialContext) -> dict[str, Any]:
+        reports = [str(path) for path in sorted(ctx.reports.glob("*"))] if ctx.reports.is_dir() else []
+        results = _results(ctx)
+        verdict = [asdict(row) for row in results.verdict()] if results else []
+        return {"slug": ctx.trial.slug, "results": str(ctx.results), "reports": reports, "verdict": verdict}
+
+    def _show(self, ctx: TrialContext, *, several: bool) -> None:
+        results = _results(ctx)
+        if results:
+            if several:
+                say(f"\n{ctx.trial.slug}")
+            show_verdict(results)
+        for path in sorted(ctx.reports.glob("*.md")) if ctx.reports.is_dir() else ():
+            say(f"report: {path}")
+
+
+def _results(ctx: TrialContext) -> Results | None:
+    """The trial's results, once there are statistics."""
+    there = (ctx.results / "significance.json").exists()
+    return load_results(ctx.results, ctx.experiment.config) if there else None
+
+
+def show_verdict(results: Results) -> None:
+    """Print the verdict table, and a sentence per primary metric."""
+    if results.simulated:
+        say("SIMULATED: the backend dry_run made up these answers; no model was asked.")
+    header, *rows = results.verdict_table()
+    table("", header, rows, numeric=range(2, len(header) - 1))
+    for row in results.verdict():
+        if row.primary:
+            say(row.sentence + "\n")
+
+
+@contextmanager
+def _resumable(run_id: str) -> Iterator[None]:
+    """Whatever stops the run, say how it goes on."""
+    try:
+        yield
+    except (KeyboardInterrupt, RunError):
+        raise
+    except Exception:
+        note(f"what was finished is kept: exx resume {run_id} goes on")
+        raise
+
+
+def _tuples(plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+
+
+def _checked(run_id: str | None) -> str | None:
+    if run_id is not None and (not run_id or set(run_id) - _ID_CHARACTERS or run_id.startswith(".")):
+        raise UsageError(f"--run-id {run_id!r}: expected letters, digits, '.', '_' and '-'")
+    return run_id
+
+
+_ID_CHARACTERS = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+
+
+def _new_id(experiments: Path) -> str:
+    stem = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    number, run_id = 1, stem
+    while (experiments / f"run_{run_id}").exists():
+        number += 1
+        run_id = f"{stem}-{number}"
+    return run_id

@@ -1,0 +1,54 @@
+"""Tables and words on a terminal; whatever comes from models, datasets or files is made harmless first."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import orjson
+
+# Control characters (terminal escapes begin with one) and the marks that reorder or hide text.
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def clean(text: str) -> str:
+    """Text without anything that a terminal would obey instead of show."""
+    return _UNSAFE.sub("\ufffd", text)
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[int] = ()) -> None:
+    """Print a table: drawn on a terminal, tab-separated in a pipe."""
+    if not sys.stdout.isatty():
+        click.echo("\t".join(columns))
+        for row in rows:
+            click.echo("\t".join(clean(cell).replace("\t", " ").replace("\n", " ") for cell in row))
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        drawn.add_column(column, justify="right" if index in numeric else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(clean(cell)) for cell in row))
+    Console().print(drawn)
+
+
+def emit_json(value: Any) -> None:
+    """Print one JSON object on stdout."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+
+
+def say(text: str) -> None:
+    """Print a line on stdout."""
+    click.echo(clean(text))
+
+
+def note(text: str) -> None:
+    """Print a line on stderr."""
+    click.echo(clean(text), err=True)

@@ -1,0 +1,47 @@
+"""A config as plain data again: what config.yaml in a run's folder holds, and what drift is measured by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import fields, has
+
+from exx.config.schema import Config, PluginRef, PromptText, Unsupported
+
+
+def to_plain(config: Config) -> dict[str, Any]:
+    """The effective config, defaults included, in the form in which a person would write it."""
+    plain = _plain(config)
+    assert isinstance(plain, dict)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, PluginRef):
+        return {"name": value.name, **_plain(value.options)} if value.options else value.name
+    if isinstance(value, PromptText):
+        return {"text": value.text} if value.path is None else str(value.path.absolute())
+    if isinstance(value, Unsupported):
+        known = {"strategy": value.strategy, "threshold": value.threshold, "min_token_overlap": value.min_token_overlap}
+        return known | _plain(value.options)
+    if has(type(value)):
+        pairs = ((f.alias, _plain(getattr(value, f.name))) for f in fields(type(value)))
+        return {key: inner for key, inner in pairs if inner is not None}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Say for each key that differs what it was and what it is."""
+    for key in sorted({*old, *new}):
+        here = f"{path}.{key}" if path else key
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            yield from differences(before, after, here)
+        elif before != after:
+            yield f"{here}: {before!r} → {after!r}"

@@ -1,0 +1,248 @@
+"""A config bound to the plugins it names: every option structured and checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from attrs import define, evolve, field, fields, frozen
+
+from exx.config.schema import Config, PluginRef, PromptFiles, PromptText
+from exx.config.structure import Origin, structure
+from exx.config.trials import Narrowing, Trial, expand_trials
+from exx.errors import ConfigError, PluginError, UsageError
+from exx.plugins import Offer, Owner, Registry
+from exx.records import Json, PromptTexts
+
+_STAT_SWITCHES = {"permutation": "enable_permutation", "multiple_testing": "enable_fdr"}
+_STUDY_SWITCHES = {
+    "unsupported_sensitivity": "enable_unsupported_sensitivity",
+    "mixed_effects": "enable_mixed_effects",
+    "power": "enable_power_analysis",
+    "cost_effectiveness": "enable_cost_effectiveness",
+}
+
+
+@frozen
+class Bound:
+    """A plugin's class with its options filled in, and who it belongs to."""
+
+    kind: str
+    name: str
+    instance: Any
+    owner: Owner
+    options: Mapping[str, Any]
+
+    def stamp(self) -> dict[str, Json]:
+        """What identifies this plugin in a fingerprint and in a report."""
+        return {
+            "name": self.name,
+            "distribution": self.owner.distribution,
+            "version": self.owner.version,
+            "options": {key: _plain(value) for key, value in sorted(self.options.items())},
+        }
+
+    def failure(self, cause: BaseException) -> PluginError:
+        """The exception to raise ``from`` one that the plugin raised."""
+        return PluginError(self.name, str(self.owner), f"{type(cause).__name__}: {cause}")
+
+
+@frozen
+class Prompts:
+    """The texts of a trial's prompt set, and where each came from."""
+
+    texts: PromptTexts
+    sources: Mapping[str, str]
+
+
+@define(slots=False, eq=False)
+class Experiment:
+    """A config with its plugins; each kind is looked up when it is first asked for."""
+
+    config: Config
+    origin: Origin
+    registry: Registry
+    narrowing: Narrowing = field(factory=Narrowing)
+
+    @cached_property
+    def backend(self) -> Bound:
+        """The backend that answers."""
+        return self._bind("backend", self.config.backend, "backend")
+
+    @cached_property
+    def simulated(self) -> bool:
+        """Answers are synthesised: no model is asked."""
+        return bool(getattr(self.backend.instance, "simulates", False))
+
+    @cached_property
+    def trials(self) -> tuple[Trial, ...]:
+        """Every trial, in order."""
+        return expand_trials(self.config, self.backend.instance.default_model(), self.narrowing)
+
+    @cached_property
+    def datasets(self) -> tuple[Bound, ...]:
+        """The datasets, in the config's order."""
+        refs = self.config.datasets
+        return tuple(self._bind("dataset", ref, f"datasets[{i}]") for i, ref in enumerate(refs))
+
+    @cached_property
+    def scorers(self) -> tuple[Bound, ...]:
+        """The scorers the config names, or every installed one."""
+        return self._named_or_all("scorer", self.config.scorers, "scorers")
+
+    @cached_property
+    def reporters(self) -> tuple[Bound, ...]:
+        """The reporters the config names, or every installed one."""
+        return self._named_or_all("reporter", self.config.reporters, "reporters")
+
+    @cached_property
+    def detector(self) -> Bound:
+        """The detector of unsupported claims."""
+        setting = self.config.unsupported
+        offer = self._find("detector", setting.strategy, "unsupported.strategy")
+        names = _option_names(offer)
+        shared = {"threshold": setting.threshold, "min_token_overlap": setting.min_token_overlap}
+        options = {key: value for key, value in shared.items() if key in names} | dict(setting.options)
+        return self._instance(offer, options, "unsupported")
+
+    @cached_property
+    def analyses(self) -> tuple[Bound, ...]:
+        """The analyses the config names, or every installed one, without those that are switched off."""
+        named = self._named_or_all("analysis", self.config.analyses, "analyses", self._stats_options)
+        return tuple(bound for bound in named if self._enabled(bound.name))
+
+    def prompts(self, trial: Trial) -> Prompts:
+        """The texts a trial uses.
+
+        Raises:
+            ConfigError: A file is missing, a text is empty, or control and treatment are the same.
+        """
+        choice = self.config.prompt_sets.get(trial.prompt_set, trial.prompt_set)
+        if isinstance(choice, PromptFiles):
+            where = f"prompt_sets.{trial.prompt_set}"
+            control, control_from = self._text(choice.control, f"{where}.control")
+            treatment, treatment_from = self._text(choice.treatment, f"{where}.treatment")
+        else:
+            offer = self._find("prompt_set", choice, f"prompt_sets.{trial.prompt_set}")
+            texts: PromptTexts = self._instance(offer, {}, "prompt_sets").instance.texts()
+            control, treatment = texts.control, texts.treatment
+            control_from = treatment_from = f"{choice} ({offer.owner})"
+        if control == treatment:
+            problem = f"prompt_sets.{trial.prompt_set}: control and treatment are the same text"
+            raise ConfigError(self.origin.source, [problem], hint="an experiment needs two different system prompts")
+        opened, opened_from = self._instruction("open_book")
+        closed, closed_from = self._instruction("closed_book")
+        return Prompts(
+            PromptTexts(control=control, treatment=treatment, open_book=opened, closed_book=closed),
+            {
+                "control": control_from,
+                "treatment": treatment_from,
+                "open_book": opened_from,
+                "closed_book": closed_from,
+            },
+        )
+
+    def check(self) -> None:
+        """Bind everything, so that every problem of a config shows before anything runs."""
+        problems: list[str] = []
+        for look_up in (self._check_plugins, self._check_prompts):
+            for check in look_up():
+                try:
+                    check()
+                except ConfigError as error:
+                    problems.extend(error.problems)
+        if problems:
+            raise ConfigError(self.origin.source, list(dict.fromkeys(problems)))
+
+    def _check_plugins(self) -> Iterable[Any]:
+        for name in ("backend", "datasets", "scorers", "detector", "analyses", "reporters"):
+            yield lambda name=name: getattr(self, name)
+
+    def _check_prompts(self) -> Iterable[Any]:
+        for trial in self.trials:
+            yield lambda trial=trial: self.prompts(trial)
+
+    def _instruction(self, which: str) -> tuple[str, str]:
+        given: PromptText | None = getattr(self.config.task_instructions, which)
+        if given is not None:
+            return self._text(given, f"task_instructions.{which}")
+        offer = self._find("prompt_set", "default", f"task_instructions.{which}")
+        texts = self._instance(offer, {}, "task_instructions").instance.texts()
+        return getattr(texts, which), f"default ({offer.owner})"
+
+    def _text(self, prompt: PromptText, where: str) -> tuple[str, str]:
+        if prompt.path is None:
+            text, source = prompt.text or "", "in the config"
+        else:
+            text, source = self._read(prompt.path, where), str(prompt.path)
+        if not text.strip():
+            raise ConfigError(self.origin.source, [f"{self.origin.locate(where)}: the prompt is empty ({source})"])
+        return text.strip(), source
+
+    def _read(self, path: Path, where: str) -> str:
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as cause:
+            reason = "no such file" if isinstance(cause, FileNotFoundError) else f"cannot be read ({cause})"
+            problem = f"{self.origin.locate(where)}: {path}: {reason}"
+            raise ConfigError(self.origin.source, [problem]) from cause
+
+    def _enabled(self, analysis: str) -> bool:
+        if analysis in _STAT_SWITCHES:
+            return bool(getattr(self.config.stats, _STAT_SWITCHES[analysis]))
+        return bool(getattr(self.config.optional, _STUDY_SWITCHES.get(analysis, ""), True))
+
+    def _stats_options(self, offer: Offer) -> dict[str, Any]:
+        shared = {name: getattr(self.config.stats, name) for name in _field_names(type(self.config.stats))}
+        shared = {key: list(value) if isinstance(value, tuple) else value for key, value in shared.items()}
+        return {key: value for key, value in shared.items() if key in _option_names(offer)}
+
+    def _named_or_all(
+        self, kind: str, refs: tuple[PluginRef, ...] | None, where: str, shared: Callable[[Offer], dict[str, Any]] | None = None
+    ) -> tuple[Bound, ...]:
+        if refs is None:
+            refs = tuple(PluginRef(name) for name in sorted(self.registry.offers(kind)))
+        bound = []
+        for index, ref in enumerate(refs):
+            offer = self._find(kind, ref.name, f"{where}[{index}]")
+            bound.append(self._instance(offer, (shared(offer) if shared else {}) | dict(ref.options), f"{where}[{index}]"))
+        return tuple(bound)
+
+    def _bind(self, kind: str, ref: PluginRef, where: str) -> Bound:
+        return self._instance(self._find(kind, ref.name, where), ref.options, where)
+
+    def _find(self, kind: str, name: str, where: str) -> Offer:
+        try:
+            return self.registry.find(kind, name)
+        except UsageError as cause:
+            problem = f"{self.origin.locate(where)}: {cause.message}"
+            raise ConfigError(self.origin.source, [problem], hint=cause.hint) from cause
+
+    def _instance(self, offer: Offer, options: Mapping[str, Any], where: str) -> Bound:
+        instance = structure(dict(options), offer.cls, self.origin, where)
+        return Bound(offer.kind, offer.name, instance, offer.owner, options)
+
+
+def _option_names(offer: Offer) -> set[str]:
+    return _field_names(offer.cls)
+
+
+def _field_names(cls: type[Any]) -> set[str]:
+    return {f.alias for f in fields(cls)}
+
+
+def _plain(value: Any) -> Json:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def with_dry_run(config: Config) -> Config:
+    """The same experiment with the backend ``dry_run``: no model is asked and no network is touched."""
+    if config.backend.name == "dry_run":
+        return config
+    return evolve(config, backend=PluginRef("dry_run"))

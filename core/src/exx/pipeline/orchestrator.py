@@ -1,0 +1,260 @@
+"""Runs an experiment: phase after phase, trial after trial, doing only what is not done, remembering all of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from attrs import asdict, define, field, frozen
+
+from exx import __version__
+from exx.config.dump import differences, to_plain
+from exx.errors import ExxError, RunError, StopRequested
+from exx.experiment import Bound, Experiment
+from exx.observe import Run
+from exx.pipeline.context import Outcome, Phase, Progress, RunOptions, TrialContext
+from exx.records import Json
+from exx.state.files import sweep_temporaries, write_text
+from exx.state.ledger import Decision, StageRecord, decide, describe, digest, now
+from exx.state.lock import run_lock
+from exx.state.run_state import Ledger
+from exx.state.stop import StopSignal
+
+
+@frozen
+class PlannedPhase:
+    """One cell of the plan: a phase of a trial, and whether it would run."""
+
+    trial: str
+    phase: str
+    decision: Decision
+
+
+@define
+class Orchestrator:
+    """One run of one experiment.
+
+    Attributes:
+        experiment: The config and its plugins.
+        options: The command line's part.
+        run_id: Name of the run.
+        phases: Which phases to see to.
+        force: Redo phases that are done, and go on in spite of a changed config.
+    """
+
+    experiment: Experiment
+    options: RunOptions
+    run_id: str
+    phases: Sequence[Phase]
+    force: bool = False
+    warnings: list[str] = field(factory=list)
+
+    @property
+    def folder(self) -> Path:
+        """``experiments/run_<id>``."""
+        return self.experiment.config.paths.experiments_dir / f"run_{self.run_id}"
+
+    @property
+    def run(self) -> Run:
+        """The run as observers see it."""
+        slugs = tuple(trial.slug for trial in self.experiment.trials)
+        return Run(self.run_id, self.folder, slugs, self.experiment.simulated)
+
+    def plan(self) -> list[PlannedPhase]:
+        """Say for every phase and trial whether it would run, and why; touches nothing."""
+        contexts = self.contexts(StopSignal(self.folder))
+        planned: list[PlannedPhase] = []
+        shared = [phase for phase in self.phases if phase.scope == "run"]
+        first = self._plan_phases(contexts[0], shared, None, planned)
+        for ctx in contexts:
+            self._plan_phases(ctx, [phase for phase in self.phases if phase.scope == "trial"], first, planned)
+        return planned
+
+    def _plan_phases(
+        self, ctx: TrialContext, phases: Sequence[Phase], before: str | None, planned: list[PlannedPhase]
+    ) -> str | None:
+        """Decide phase by phase; once one has to run, those after it have to wait for what it makes."""
+        for phase in phases:
+            decision = self._decide(ctx, phase) if before is None else Decision(True, f"after {before}")
+            slug = "" if phase.scope == "run" else ctx.trial.slug
+            planned.append(PlannedPhase(slug, phase.name, decision))
+            before = before or (phase.name if decision.execute else None)
+        return before
+
+    def execute(self, stop: StopSignal) -> list[TrialContext]:
+        """Do everything that is not done.
+
+        Raises:
+            StopRequested: A stop was asked for; everything finished so far is kept.
+            ExxError: A phase failed; it is noted in run_state.json.
+        """
+        with run_lock(self.folder):
+            self._clean_up()
+            contexts = self.contexts(stop)
+            self.warnings += [c.ledger.note for c in contexts if c.ledger.note]
+            self._open(contexts[0].run_ledger)
+            with self._told(contexts[0].run_ledger):
+                for ctx in contexts:
+                    self._describe_trial(ctx)
+                    for phase in self.phases:
+                        stop.check()
+                        self._do(ctx, phase)
+        return contexts
+
+    def contexts(self, stop: StopSignal) -> list[TrialContext]:
+        """A context for each trial."""
+        run, run_ledger = self.run, Ledger.open(self.folder / "run_state.json")
+        return [
+            TrialContext(
+                self.experiment,
+                self.options,
+                run,
+                trial,
+                run_ledger,
+                Ledger.open(self.folder / trial.slug / "results" / "trial_manifest.json"),
+                stop,
+            )
+            for trial in self.experiment.trials
+        ]
+
+    def _clean_up(self) -> None:
+        sweep_temporaries(self.folder)
+        paths = self.experiment.config.paths
+        for shared in (paths.prepared_dir, paths.batch_inputs_dir):
+            if shared.is_dir():
+                sweep_temporaries(shared)
+
+    def _open(self, ledger: Ledger) -> None:
+        config, options = to_plain(self.experiment.config), asdict(self.options)
+        known: Any = ledger.document.get("config")
+        if isinstance(known, Mapping) and not self.force:
+            self._refuse_drift(known, config, ledger.document.get("options"), options)
+        write_text(self.folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        ledger.document.setdefault("created_at", now())
+        ledger.update(
+            run_id=self.run_id,
+            status="running",
+            started_at=now(),
+            pid=os.getpid(),
+            last_error=None,
+            config_hash=digest(config),
+            config=config,
+            config_base=str(self.experiment.origin.base or Path.cwd()),
+            narrowing=asdict(self.experiment.narrowing),
+            options=options,
+            trials=list(self.run.trials),
+            simulated=self.experiment.simulated,
+            exx_core=__version__,
+        )
+
+    def _refuse_drift(self, known: Mapping[str, Any], config: Mapping[str, Any], had: Any, options: Any) -> None:
+        changed = list(differences(known, config))
+        changed += [f"options.{line}" for line in differences(had or {}, _as_json(options))]
+        if changed:
+            lines = "\n".join(f"    {line}" for line in changed)
+            hint = "--force goes on with the new settings and redoes what depends on them; or choose another --run-id"
+            raise RunError(f"run {self.run_id} was started with other settings:\n{lines}", hint=hint)
+
+    @contextmanager
+    def _told(self, ledger: Ledger) -> Iterator[None]:
+        """Tell observers, and the run's state, how it begins and ends."""
+        registry, run = self.experiment.registry, self.run
+        registry.observe("exx_run_started", run=run)
+        outcome, problem = "failed", "interrupted"
+        try:
+            yield
+            outcome, problem = "done", ""
+        except StopRequested as stopped:
+            outcome, problem = "stopped", stopped.message
+            raise
+        except Exception as cause:
+            problem = str(cause) if isinstance(cause, ExxError) else repr(cause)
+            raise
+        finally:
+            ledger.update(status=outcome, finished_at=now(), last_error=problem or None)
+            registry.observe("exx_run_finished", run=run, outcome=outcome)
+
+    def _describe_trial(self, ctx: TrialContext) -> None:
+        trial, texts = ctx.trial, ctx.prompts
+        prompts: dict[str, Json] = {
+            arm: {"sha256": digest(text), "words": len(text.split()), "source": texts.sources[arm], "text": text}
+            for arm, text in (("control", texts.texts.control), ("treatment", texts.texts.treatment))
+        }
+        ctx.ledger.document.update(
+            run_id=self.run_id,
+            trial=trial.slug,
+            model=trial.model,
+            prompt_set=trial.prompt_set,
+            prompts=prompts,
+            temps=list(trial.temps),
+            top_p=trial.top_p,
+            top_k=trial.top_k,
+            max_new_tokens=asdict(trial.max_new_tokens),
+            datasets=[dataset.name for dataset in self.experiment.datasets],
+            backend=self.experiment.backend.stamp(),
+            simulated=self.experiment.simulated,
+            plugins=[stamp_of(bound) for bound in _used(self.experiment)],
+            jobs={},
+            job_status={},
+        )
+
+    def _decide(self, ctx: TrialContext, phase: Phase) -> Decision:
+        ledger = ctx.run_ledger if phase.scope == "run" else ctx.ledger
+        decision = decide(ledger.stages.get(phase.name), phase.inputs(ctx), ctx.run.folder)
+        if decision.execute:
+            return decision
+        if self.force:
+            return Decision(True, "--force")
+        lost = phase.still_holds(ctx)
+        return Decision(True, lost) if lost else decision
+
+    def _do(self, ctx: TrialContext, phase: Phase) -> None:
+        if phase.scope == "run" and ctx.trial.slug != self.run.trials[0]:
+            return
+        if not self._decide(ctx, phase).execute:
+            return
+        ledger = ctx.run_ledger if phase.scope == "run" else ctx.ledger
+        inputs = phase.inputs(ctx)
+        registry, slug = self.experiment.registry, "" if phase.scope == "run" else ctx.trial.slug
+        registry.observe("exx_phase_started", run=ctx.run, trial=slug, phase=phase.name)
+        ledger.begin(phase.name, inputs)
+        ctx.progress = self._progress(ctx, phase.name, slug)
+        outcome: Outcome = phase.run(ctx)
+        record = StageRecord(
+            status="done",
+            inputs=inputs,
+            started_at=ledger.stages[phase.name].started_at,
+            artifacts=describe(outcome.artifacts, ctx.run.folder),
+            summary=outcome.summary,
+            details=outcome.details,
+        )
+        ledger.finish(phase.name, record)
+        registry.observe("exx_phase_finished", run=ctx.run, trial=slug, phase=phase.name, outcome=outcome.summary)
+
+    def _progress(self, ctx: TrialContext, phase: str, slug: str) -> Progress:
+        def progress(done: int, total: int) -> None:
+            self.experiment.registry.observe(
+                "exx_progress", run=ctx.run, trial=slug, phase=phase, done=done, total=total
+            )
+
+        return progress
+
+
+def stamp_of(bound: Bound) -> dict[str, Json]:
+    """A plugin as the manifest lists it."""
+    return {"kind": bound.kind, **bound.stamp()}
+
+
+def _used(experiment: Experiment) -> Iterator[Bound]:
+    yield experiment.backend
+    yield experiment.detector
+    for group in (experiment.datasets, experiment.scorers, experiment.analyses, experiment.reporters):
+        yield from group
+
+
+def _as_json(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}

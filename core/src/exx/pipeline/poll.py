@@ -1,0 +1,119 @@
+"""Phase poll: collects the response to every request, in the order of the requests, as raw result rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import orjson
+from attrs import define, field
+
+from exx.errors import BackendError, RunError
+from exx.pipeline.build import read_parts
+from exx.pipeline.context import FilePhase, Outcome, Scope, TrialContext
+from exx.pipeline.items import PreparedItems
+from exx.pipeline.requests import chunks, identity_of, items_if_simulated, read_requests
+from exx.pipeline.submit import Submit
+from exx.records import Json, Request, RequestId, Response
+from exx.responses import Stored
+from exx.state.files import atomic_path
+
+
+class Poll(FilePhase):
+    """Write results_combined.jsonl."""
+
+    name: ClassVar[str] = "poll"
+    scope: ClassVar[Scope] = "trial"
+
+    def inputs(self, ctx: TrialContext) -> dict[str, str]:
+        """What was asked, of whom."""
+        return Submit().inputs(ctx)
+
+    def run(self, ctx: TrialContext) -> Outcome:
+        """Join every request with its stored response; a request without one is an error, never a missing row."""
+        path = ctx.results / "results_combined.jsonl"
+        tally = _Tally()
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            for request, stored in _answered(ctx):
+                tally.count(request, stored, ctx)
+                row = result_row(request.custom_id, stored.response)
+                file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        if tally.failed == tally.rows:
+            hint = "nothing was lost; mend the cause, then exx resume asks again"
+            raise BackendError(f"every one of {tally.rows} requests failed; the first: {tally.first_error}", hint=hint)
+        return Outcome(artifacts=[path], summary=tally.words(), details=tally.details())
+
+
+def _answered(ctx: TrialContext) -> Iterator[tuple[Request, Stored]]:
+    identity = identity_of(ctx)
+    items = items_if_simulated(ctx.experiment, PreparedItems(ctx.prepared))
+    with ctx.open_store() as store:
+        for path in read_parts(ctx):
+            for chunk in chunks(read_requests(path, identity, ctx.trial.model, items)):
+                ctx.stop.check()
+                found = store.get([request.key for request in chunk])
+                for request in chunk:
+                    if request.key not in found:
+                        hint = "exx resume asks for what is missing"
+                        raise RunError(f"no response is stored for {request.custom_id}", hint=hint)
+                    yield request, found[request.key]
+
+
+def result_row(custom_id: str, response: Response) -> dict[str, Any]:
+    """A raw result row, in the form in which batch services give them."""
+    if response.error is not None:
+        return {"custom_id": custom_id, "response": None, "error": {"message": response.error}}
+    usage = response.usage
+    choice = {
+        "index": 0,
+        "finish_reason": response.finish_reason,
+        "message": {"role": "assistant", "content": response.text},
+    }
+    return {
+        "custom_id": custom_id,
+        "response": {
+            "id": response.request_id,
+            "model": response.model,
+            "choices": [choice],
+            "usage": {
+                "prompt_tokens": usage.prompt_tokens,
+                "completion_tokens": usage.completion_tokens,
+                "total_tokens": usage.total_tokens,
+                "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+            },
+        },
+        "error": None,
+    }
+
+
+@define
+class _Tally:
+    rows: int = 0
+    failed: int = 0
+    first_error: str = ""
+    reused: dict[str, dict[str, int]] = field(factory=dict)
+
+    def count(self, request: Request, stored: Stored, ctx: TrialContext) -> None:
+        self.rows += 1
+        if stored.response.error is not None:
+            self.failed += 1
+            self.first_error = self.first_error or stored.response.error
+        if stored.buyer != f"{ctx.run.id}/{ctx.trial.slug}":
+            self._count_reused(request, stored.response)
+
+    def _count_reused(self, request: Request, response: Response) -> None:
+        asked = RequestId.decode(request.custom_id)
+        sums = self.reused.setdefault(
+            f"{asked.condition}|{asked.temp!r}",
+            {"requests": 0, "prompt_tokens": 0, "completion_tokens": 0, "cached_tokens": 0},
+        )
+        sums["requests"] += 1
+        sums["prompt_tokens"] += response.usage.prompt_tokens
+        sums["completion_tokens"] += response.usage.completion_tokens
+        sums["cached_tokens"] += response.usage.cached_tokens
+
+    def words(self) -> str:
+        return f"{self.rows} rows" + (f", {self.failed} of them failed" if self.failed else "")
+
+    def details(self) -> dict[str, Json]:
+        return {"rows": self.rows, "failed": self.failed, "reused": self.reused}

@@ -1,0 +1,50 @@
+"""Phase report: the finished results into something a person reads, by every reporter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from exx import __version__
+from exx.config.schema import Config
+from exx.errors import ExxError
+from exx.experiment import Bound
+from exx.pipeline.context import FilePhase, Outcome, Scope, TrialContext
+from exx.results import load_results
+from exx.state.ledger import digest
+
+_MADE_FROM = ("parse", "score", "stats", "costs")
+
+
+class Report(FilePhase):
+    """Write the reports."""
+
+    name: ClassVar[str] = "report"
+    scope: ClassVar[Scope] = "trial"
+
+    def inputs(self, ctx: TrialContext) -> dict[str, str]:
+        """Everything the earlier phases made, and the reporters."""
+        config = ctx.experiment.config
+        inputs = {name: ctx.digest_of(name) for name in _MADE_FROM}
+        inputs |= {"verdict": digest([config.verdict.primary, config.verdict.alpha]), "exx-core": __version__}
+        return inputs | {f"reporter {bound.name}": digest(bound.stamp()) for bound in ctx.experiment.reporters}
+
+    def run(self, ctx: TrialContext) -> Outcome:
+        """Call each reporter."""
+        paths = write_reports(ctx.experiment.reporters, ctx.results, ctx.reports, ctx.experiment.config)
+        return Outcome(artifacts=paths, summary=", ".join(path.name for path in paths))
+
+
+def write_reports(reporters: Sequence[Bound], results: Path, reports: Path, config: Config | None) -> list[Path]:
+    """Let each reporter write about a results folder; a failure names it."""
+    paths: list[Path] = []
+    loaded = load_results(results, config)
+    for bound in reporters:
+        try:
+            paths += bound.instance.write(loaded, reports)
+        except ExxError:
+            raise
+        except Exception as cause:
+            raise bound.failure(cause) from cause
+    return paths

@@ -1,0 +1,212 @@
+"""Discovery of plugins through entry points, and look-up by name; the only module that speaks to the hook relay.
+
+Every failure names the plugin and its distribution. A plugin that cannot be imported is remembered as broken: it is
+listed by ``exx plugins``, and only a look-up that fails because of it raises.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import pluggy
+from attrs import define, field, frozen
+
+from exx.errors import PluginError, UsageError
+from exx.hookspecs import ObserverSpecs, RegistrationSpecs
+from exx.interfaces import PluginClass
+
+GROUP = "exx"
+KINDS = {
+    "dataset": "exx_register_datasets",
+    "prompt_set": "exx_register_prompt_sets",
+    "backend": "exx_register_backends",
+    "scorer": "exx_register_scorers",
+    "detector": "exx_register_detectors",
+    "analysis": "exx_register_analyses",
+    "reporter": "exx_register_reporters",
+}
+
+
+@frozen
+class Owner:
+    """Who offers a plugin: the entry point, and the distribution it came with."""
+
+    entry_point: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}"
+
+
+@frozen
+class Offer:
+    """A class that a plugin offers, under the name the config uses."""
+
+    kind: str
+    name: str
+    cls: PluginClass
+    owner: Owner
+
+
+@frozen
+class Broken:
+    """A plugin that could not be imported or registered."""
+
+    owner: Owner
+    reason: str
+
+    def error(self) -> PluginError:
+        """The exception to raise where this plugin would have been needed."""
+        hint = f"pip install --force-reinstall {self.owner.distribution}, or leave it out with EXX_PLUGINS"
+        return PluginError(self.owner.entry_point, str(self.owner), self.reason, hint=hint)
+
+
+@define
+class Registry:
+    """The plugins of one process. Build it with ``load_plugins``; tests build their own with ``Registry.of``."""
+
+    manager: pluggy.PluginManager
+    owners: dict[str, Owner] = field(factory=dict)
+    broken: list[Broken] = field(factory=list)
+    on_observer_error: Callable[[str], None] | None = None
+    _offers: dict[str, dict[str, Offer]] = field(factory=dict)
+
+    @classmethod
+    def of(cls, *plugins: object) -> Registry:
+        """Make a registry of these objects alone, without looking at entry points."""
+        registry = cls(_manager())
+        for number, plugin in enumerate(plugins):
+            name = getattr(plugin, "__name__", type(plugin).__name__)
+            registry._register(
+                plugin, Owner(f"{name}-{number}" if name in registry.owners else name, "in-process", "0")
+            )
+        return registry
+
+    def offers(self, kind: str) -> dict[str, Offer]:
+        """Every class offered for a kind, by name.
+
+        Raises:
+            PluginError: Two plugins claim one name.
+        """
+        if kind not in self._offers:
+            self._offers[kind] = self._collect(kind)
+        return self._offers[kind]
+
+    def find(self, kind: str, name: str) -> Offer:
+        """Look a plugin up by the word the config uses.
+
+        Raises:
+            UsageError: Nobody offers it; with the nearest name, and the plugins that failed to load.
+        """
+        offers = self.offers(kind)
+        if name in offers:
+            return offers[name]
+        raise UsageError(f"no {kind.replace('_', ' ')} called {name!r}{self._near(name, offers)}", hint=self._hint())
+
+    def observe(self, hook: str, **event: Any) -> None:
+        """Tell every observer what happened; one that fails is reported, never fatal."""
+        for impl in getattr(self.manager.hook, hook).get_hookimpls():
+            try:
+                impl.function(*[event[name] for name in impl.argnames])
+            except Exception as cause:
+                if isinstance(cause, PluginError) or self.on_observer_error is None:
+                    raise
+                owner = self.owners.get(impl.plugin_name, Owner(impl.plugin_name, "in-process", "0"))
+                self.on_observer_error(f"plugin {impl.plugin_name!r} ({owner}) failed in {hook}: {cause!r}")
+
+    def add_observer(self, plugin: object) -> None:
+        """Let an object of this process observe the run."""
+        self._register(plugin, Owner(f"{type(plugin).__name__}-{id(plugin):x}", "in-process", "0"))
+
+    def _register(self, plugin: object, owner: Owner) -> None:
+        try:
+            self.manager.register(plugin, name=owner.entry_point)
+            self.manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as cause:
+            if self.manager.has_plugin(owner.entry_point):
+                self.manager.unregister(name=owner.entry_point)
+            self.broken.append(Broken(owner, str(cause)))
+            return
+        self.owners[owner.entry_point] = owner
+
+    def _collect(self, kind: str) -> dict[str, Offer]:
+        offers: dict[str, Offer] = {}
+        for owner, classes in self._registered(KINDS[kind]):
+            for cls in classes:
+                name = getattr(cls, "name", None)
+                if not isinstance(name, str):
+                    self.broken.append(Broken(owner, f"{cls!r} has no class variable 'name'"))
+                    continue
+                if name in offers:
+                    other = offers[name].owner
+                    raise PluginError(
+                        owner.entry_point,
+                        str(owner),
+                        f"{kind.replace('_', ' ')} {name!r} is also offered by {other.entry_point!r} ({other})",
+                        hint=f"pip uninstall one of {owner.distribution} and {other.distribution}, or use EXX_PLUGINS",
+                    )
+                offers[name] = Offer(kind, name, cls, owner)
+        return offers
+
+    def _registered(self, hook: str) -> Iterable[tuple[Owner, list[PluginClass]]]:
+        # One implementation at a time: pluggy's own call loop forgets which plugin an exception came from.
+        for impl in sorted(getattr(self.manager.hook, hook).get_hookimpls(), key=lambda i: i.plugin_name):
+            owner = self.owners[impl.plugin_name]
+            try:
+                yield owner, list(impl.function())
+            except Exception as cause:
+                self.broken.append(Broken(owner, f"{hook} failed: {cause!r}"))
+                if os.environ.get("EXX_TRACE"):
+                    raise PluginError(owner.entry_point, str(owner), f"{hook} failed: {cause!r}") from cause
+
+    def _near(self, name: str, offers: Iterable[str]) -> str:
+        known = sorted(offers)
+        near = get_close_matches(name, known, n=1)
+        if near:
+            return f"; did you mean {near[0]!r}?"
+        return f"; installed: {', '.join(known)}" if known else "; none is installed"
+
+    def _hint(self) -> str:
+        if self.broken:
+            return "\n    ".join(["these plugins could not be loaded:", *(str(b.error().message) for b in self.broken)])
+        return "exx plugins list shows what is installed"
+
+
+def load_plugins() -> Registry:
+    """Find every installed plugin; ``EXX_PLUGINS=a,b`` loads only those entry points."""
+    registry = Registry(_manager())
+    only = os.environ.get("EXX_PLUGINS")
+    wanted = {name.strip() for name in only.split(",")} if only is not None else None
+    for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
+        if wanted is None or entry.name in wanted:
+            _load(registry, entry)
+    return registry
+
+
+def _load(registry: Registry, entry: EntryPoint) -> None:
+    dist = entry.dist
+    owner = Owner(entry.name, dist.name if dist else "unknown distribution", dist.version if dist else "0")
+    if entry.name in registry.owners:
+        other = registry.owners[entry.name]
+        registry.broken.append(Broken(owner, f"entry point {entry.name!r} is also declared by {other}"))
+        return
+    try:
+        module = entry.load()
+    except Exception as cause:
+        registry.broken.append(Broken(owner, f"import of {entry.value!r} failed: {cause!r}"))
+        if os.environ.get("EXX_TRACE"):
+            raise registry.broken[-1].error() from cause
+        return
+    registry._register(module, owner)
+
+
+def _manager() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(RegistrationSpecs)
+    manager.add_hookspecs(ObserverSpecs)
+    return manager

@@ -1,0 +1,317 @@
+"""Reading a finished trial back: what reporters are given, and what a notebook starts from.
+
+    results = exx.load_results("experiments/run_x/some-trial/results")
+    for row in results.verdict():
+        print(row.sentence)
+
+Every file is read when it is first asked for. A missing or damaged one is told with the command that makes it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import orjson
+from attrs import define, frozen
+
+from exx.answers import ArmCounts, Example, count_answers, find_examples
+from exx.caveats import caveats
+from exx.config.schema import Config, Verdict
+from exx.errors import DataError
+from exx.methods import Method, describe
+from exx.records import Address, Finding, Json, Metric
+from exx.rows import read_columns
+from exx.verdict import VerdictRow, render_table, table_header, verdict_rows
+
+_MAKERS = {
+    "significance.json": "exx stats --per-item-csv results/per_item_scores.csv --out-path results/significance.json",
+    "costs.json": "exx costs --pred-csv results/predictions.csv --out-path results/costs.json --config CONFIG",
+    "metrics.json": "exx score --pred-csv results/predictions.csv --prepared-dir data/prepared --out-dir results",
+    "findings.csv": "exx stats --per-item-csv results/per_item_scores.csv --out-path results/significance.json",
+    "trial_manifest.json": "exx resume RUN_ID",
+}
+_FINDING_COLUMNS = (
+    "analysis",
+    "metric",
+    "temp",
+    "type",
+    "subgroup",
+    "n",
+    "estimate",
+    "low",
+    "high",
+    "level",
+    "p_value",
+)
+_FINDING_MORE = ("q_value", "reason", "details", "family")
+_NUMBERS = ("estimate", "low", "high", "level", "p_value", "q_value")
+_FINDING = ("analysis", "metric", "temp", "type", "subgroup", "n", *_NUMBERS, "reason", "details")
+
+
+@frozen
+class Block:
+    """Part of significance.json: everything about one temperature, type and, perhaps, subgroup."""
+
+    address: Address
+    content: Mapping[str, Any]
+
+    @property
+    def metrics(self) -> Mapping[str, Mapping[str, Any]]:
+        """What is known of each metric, by its name."""
+        found: Mapping[str, Mapping[str, Any]] = self.content.get("metrics", {})
+        return found
+
+
+@define(kw_only=True, slots=False, eq=False)
+class Results:
+    """A finished trial.
+
+    Attributes:
+        folder: The results folder.
+        config: The run's config; None when there is none, as for results computed from files alone.
+        prepared: Folder of the prepared items; None when it is not at hand.
+    """
+
+    folder: Path
+    config: Config | None = None
+    prepared: Path | None = None
+
+    @cached_property
+    def significance(self) -> Mapping[str, Any]:
+        """significance.json."""
+        content = self._json("significance.json")
+        if not isinstance(content.get("results"), dict):
+            raise self._damaged("significance.json", "has no 'results'")
+        return content
+
+    @cached_property
+    def costs(self) -> Mapping[str, Any] | None:
+        """costs.json; None when there is none."""
+        return self._json("costs.json") if self.has("costs.json") else None
+
+    @cached_property
+    def manifest(self) -> Mapping[str, Any] | None:
+        """trial_manifest.json; None when there is none, as for results computed from files alone."""
+        return self._json("trial_manifest.json") if self.has("trial_manifest.json") else None
+
+    @cached_property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What was measured: from metrics.json, else from significance.json; one without a description has its name."""
+        described: Any = self._json("metrics.json") if self.has("metrics.json") else None
+        if described is None:
+            described = list(self.significance.get("metrics", {}).values())
+        try:
+            known = {row["name"]: Metric(**row) for row in described}
+        except (TypeError, KeyError) as cause:
+            raise self._damaged("metrics.json", f"is not a list of metrics ({cause!r})") from cause
+        for block in self.blocks():
+            for name in block.metrics:
+                known.setdefault(name, Metric(name, name, binary=False))
+        return tuple(known.values())
+
+    def metric(self, name: str) -> Metric:
+        """Look a metric up by its name."""
+        return next((metric for metric in self.metrics if metric.name == name), Metric(name, name, binary=False))
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """Every finding: findings.csv, or without it what significance.json holds of each."""
+        return list(self._findings_csv() if self.has("findings.csv") else self._findings_nested())
+
+    @cached_property
+    def arms(self) -> list[ArmCounts]:
+        """Answers, abstentions and failures per temperature, type, dataset and arm; from per_item_scores.csv."""
+        return count_answers(self.folder / "per_item_scores.csv")
+
+    @property
+    def primary(self) -> tuple[str, ...]:
+        """The primary metrics: those of the config that were measured, else exact match, else the first metric."""
+        measured = {name for block in self.blocks() for name in block.metrics}
+        chosen = tuple(name for name in self.intended if name in measured)
+        return chosen or tuple(name for name in ("em", *sorted(measured)) if name in measured)[:1]
+
+    @property
+    def intended(self) -> tuple[str, ...]:
+        """The primary metrics the config names, whether they were measured or not."""
+        return self._verdict.primary
+
+    @property
+    def alpha(self) -> float:
+        """How small a p-value must be."""
+        return self._verdict.alpha
+
+    @property
+    def simulated(self) -> bool:
+        """The answers were made up; no model was asked."""
+        manifest = self.manifest or {}
+        backend = manifest.get("backend") or {}
+        return bool(manifest.get("simulated", backend.get("simulated", backend.get("name") == "dry_run")))
+
+    @property
+    def run_folder(self) -> Path | None:
+        """``experiments/run_<id>``; None when the results are not part of a run."""
+        folder = self.folder.resolve().parent.parent
+        return folder if (folder / "run_state.json").is_file() else None
+
+    @property
+    def run_id(self) -> str | None:
+        """The run's id."""
+        return self.run_folder.name.removeprefix("run_") if self.run_folder else None
+
+    def has(self, name: str) -> bool:
+        """Whether the results folder holds a file of this name."""
+        return (self.folder / name).is_file()
+
+    def blocks(self, subgroups: bool = False) -> Iterator[Block]:
+        """Every temperature and type, in the file's order; with ``subgroups`` each one's parts right behind it."""
+        for temp, types in self.significance["results"].items():
+            for kind, content in types.items():
+                yield Block(Address(float(temp), kind), content)
+                if subgroups:
+                    yield from _parts(float(temp), kind, content)
+
+    def verdict(self) -> list[VerdictRow]:
+        """What can be said about each metric, temperature and type; the primary metrics first."""
+        return verdict_rows(self.significance, self.metrics, self.primary, self.alpha)
+
+    def subgroup_verdict(self, block: Block) -> list[VerdictRow]:
+        """The same for one part of the items alone, such as one dataset."""
+        alone = {"results": {repr(block.address.temp): {block.address.type: block.content}}}
+        return verdict_rows(alone, self.metrics, self.primary, self.alpha)
+
+    def verdict_table(self, rows: Sequence[VerdictRow] | None = None) -> list[list[str]]:
+        """The verdict, or these rows of it, as plain strings; the first row is the header."""
+        return [table_header(), *render_table(self.verdict() if rows is None else rows)]
+
+    def examples(self, metric: str, each: int = 3) -> list[Example]:
+        """A few items that the treatment fixed and a few that it broke, per temperature and type.
+
+        Their texts come from a model and from datasets: escape them before showing them.
+        """
+        better = self.metric(metric).higher_is_better
+        return find_examples(self.folder, metric=metric, higher_is_better=better, prepared=self.prepared, each=each)
+
+    def methods(self) -> list[Method]:
+        """What computed these results: the plugins the manifest names, else the analyses significance.json names."""
+        plugins = (self.manifest or {}).get("plugins")
+        if plugins is None:
+            plugins = [{"kind": "analysis", **stamp} for stamp in self.significance.get("analyses", [])]
+        return describe(plugins)
+
+    def caveats(self) -> list[str]:
+        """What could be wrong with the verdict, in words, the weightiest first."""
+        return caveats(self)
+
+    @property
+    def _verdict(self) -> Verdict:
+        return self.config.verdict if self.config else Verdict()
+
+    def _json(self, name: str) -> dict[str, Any]:
+        path = self.folder / name
+        try:
+            content = orjson.loads(path.read_bytes())
+        except FileNotFoundError as cause:
+            raise DataError(path, "no such file", hint=f"{_MAKERS[name]} makes it") from cause
+        except OSError as cause:
+            raise DataError(path, f"cannot be read: {cause.strerror or cause}") from cause
+        except orjson.JSONDecodeError as cause:
+            raise self._damaged(name, f"is not valid JSON ({cause})") from cause
+        if not isinstance(content, dict) and name != "metrics.json":
+            raise self._damaged(name, "is not a JSON object")
+        return content  # type: ignore[no-any-return]
+
+    def _damaged(self, name: str, reason: str) -> DataError:
+        return DataError(self.folder / name, reason, hint=f"{_MAKERS[name]} makes it anew")
+
+    def _findings_csv(self) -> Iterator[Finding]:
+        path, hint = self.folder / "findings.csv", f"{_MAKERS['findings.csv']} makes it anew"
+        rows = read_columns(path, _FINDING, optional=("family",), hint=hint)
+        for number, row in enumerate(rows, start=1):
+            try:
+                yield _finding(dict(zip((*_FINDING, "family"), row, strict=True)))
+            except (ValueError, TypeError) as cause:
+                raise DataError(path, f"row {number} is not a finding ({cause})", hint=hint) from cause
+
+    def _findings_nested(self) -> Iterator[Finding]:
+        for block in self.blocks(subgroups=True):
+            for metric, entry in block.metrics.items():
+                for analysis, said in entry.items():
+                    if isinstance(said, dict) and "n" in said:
+                        yield _nested(analysis, metric, block.address, said)
+
+
+def load_results(folder: Path | str, config: Config | None = None, *, prepared: Path | None = None) -> Results:
+    """Open a trial's results folder.
+
+    Args:
+        folder: Holds significance.json and the files beside it.
+        config: The config; by default that of the run the folder belongs to, if it belongs to one.
+        prepared: Folder of the prepared items; by default the run's, else the one the config names.
+
+    Raises:
+        DataError: There is no such folder.
+        ConfigError: The run's config.yaml is damaged.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(folder, "no such folder", hint="exx list shows the runs; give the results folder of a trial")
+    results = Results(folder=folder, config=config, prepared=prepared)
+    if results.config is None and results.run_folder and (results.run_folder / "config.yaml").is_file():
+        from exx.config.load import load_config
+
+        results.config, _ = load_config(results.run_folder / "config.yaml")
+    if results.prepared is None:
+        results.prepared = _prepared(results)
+    return results
+
+
+def _prepared(results: Results) -> Path | None:
+    beside = [results.run_folder / "prepared"] if results.run_folder else []
+    named = [results.config.paths.prepared_dir] if results.config else []
+    return next((path for path in (*beside, *named) if path.is_dir()), None)
+
+
+def _parts(temp: float, kind: str, content: Mapping[str, Any]) -> Iterator[Block]:
+    for column, values in content.get("subgroups", {}).items():
+        for value, part in values.items():
+            yield Block(Address(temp, kind, (column, value)), part)
+
+
+def _finding(row: Mapping[str, str]) -> Finding:
+    details = orjson.loads(row["details"]) if row["details"] else {}
+    numbers: dict[str, Any] = {name: _number(row[name]) for name in _NUMBERS}
+    return Finding(
+        analysis=row["analysis"],
+        metric=row["metric"],
+        address=Address(float(row["temp"]), row["type"], _subgroup(row["subgroup"])),
+        n=int(row["n"]),
+        family=row["family"] or None,
+        reason=row["reason"] or None,
+        details=details,
+        **numbers,
+    )
+
+
+def _subgroup(text: str) -> tuple[str, str] | None:
+    column, equals, value = text.partition("=")
+    return (column, value) if equals else None
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _nested(analysis: str, metric: str, address: Address, said: Mapping[str, Any]) -> Finding:
+    own = ("n", *_NUMBERS, "family", "reason")
+    details: dict[str, Json] = {key: value for key, value in said.items() if key not in own}
+    values = {key: _finite(said[key]) for key in own if key in said}
+    return Finding(analysis=analysis, metric=metric, address=address, details=details, **values)
+
+
+def _finite(value: Any) -> Any:
+    """significance.json writes an infinite number as a string, since JSON has no other way."""
+    return float(value) if isinstance(value, str) and re.fullmatch("-?Infinity", value) else value

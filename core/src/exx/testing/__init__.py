@@ -1,0 +1,7 @@
+"""What a plugin author's tests import: small real implementations of the interfaces, and builders."""
+
+from __future__ import annotations
+
+from exx.testing.fakes import FakeBackend, FakeDataset, FakePlugin, FakePrompts
+
+__all__ = ["FakeBackend", "FakeDataset", "FakePlugin", "FakePrompts"]

@@ -1,0 +1,39 @@
+"""Numbers in words, the same way on the command line and in every report.
+
+Rates are per cent with one decimal, differences percentage points with their sign, whatever the metric.
+"""
+
+from __future__ import annotations
+
+from exx.records import Address
+
+
+def percent(rate: float | None) -> str:
+    """A rate in [0, 1] as per cent with one decimal; a dash when it is not defined."""
+    return "–" if rate is None else f"{100 * rate:.1f} %"
+
+
+def points(difference: float | None) -> str:
+    """A difference of rates in percentage points, always with its sign."""
+    if difference is None:
+        return "–"
+    text = f"{abs(100 * difference):.1f}"
+    return text if text == "0.0" else f"{'−' if difference < 0 else '+'}{text}"
+
+
+def p_text(p_value: float | None) -> str:
+    """A p-value with its relation: ``= 0.12``, ``< 0.001``; never rounded onto or across 0.05."""
+    if p_value is None:
+        return "–"
+    if p_value < 0.001:
+        return "< 0.001"
+    if 0.995 <= p_value < 1:
+        return "> 0.99"
+    decimals = 2 if p_value >= 0.1 else 4 if round(p_value, 3) == 0.05 and p_value != 0.05 else 3
+    return f"= {p_value:.{decimals}f}"
+
+
+def where(address: Address) -> str:
+    """An address in words: ``open-book, temperature 0``."""
+    kind = {"open": "open-book", "closed": "closed-book"}.get(address.type, address.type)
+    return f"{kind}, temperature {address.temp:g}"

@@ -1,0 +1,184 @@
+"""The law of the mean of a resample, three ways: exactly on a lattice, by its characteristic function, and by drawing.
+
+Resampling n items with replacement draws n deltas independently from the observed ones, so the law of their sum is
+the n-fold convolution of the observed law. Nothing needs to be drawn to know it, unless the deltas are few and lumpy.
+
+Sources:
+    Efron & Tibshirani, An Introduction to the Bootstrap (1993): the ideal bootstrap is this law.
+    Gil-Pelaez, Biometrika 38 (1951) 481-482: the distribution function from the characteristic function.
+    Bernstein's inequality: how far from the mean the sum can be with a probability that matters.
+"""
+
+from __future__ import annotations
+
+from math import log, pi, sqrt
+from typing import Protocol
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_ROUNDING = 1e-12
+_LARGEST_TRANSFORM = 1 << 21
+_STEP = 2 * pi / 40  # the standardised mean is within ±20 for all that matters
+_HARMONICS = 76
+_DENOMINATORS = 60
+
+
+class Law(Protocol):
+    """The law of the resampled mean."""
+
+    title: str
+
+    def share_below(self) -> float:
+        """P(θ* < θ̂) + ½·P(θ* = θ̂)."""
+        ...
+
+    def quantile(self, level: float) -> float:
+        """The smallest x with P(θ* ≤ x) ≥ level."""
+        ...
+
+
+def law_of(values: Floats, counts: Ints, lattice: int | None, draws: int, rng: np.random.Generator) -> Law:
+    """Choose how to get at the law.
+
+    Args:
+        values: Distinct deltas, ascending, at least two.
+        counts: How many items have each.
+        lattice: The L for which L·values are integers, or None.
+        draws: Resamples, where they are needed.
+        rng: Used only where they are needed.
+    """
+    if lattice is not None:
+        law = LatticeLaw.of(np.rint(values * lattice).astype(np.int64), counts, lattice)
+        if law is not None:
+            return law
+    n = int(counts.sum())
+    if min(n, len(values)) >= 30 and not _lumpy(values, counts, n):
+        return SmoothLaw.of(values, counts)
+    means = np.sort(rng.multinomial(n, counts / n, size=draws) @ values) / n
+    return SampledLaw(means, float(values @ counts) / n, f"{draws} multinomial resamples of the counts of distinct deltas")
+
+
+@frozen(eq=False)
+class LatticeLaw:
+    """All attainable means within reach, in steps of 1 / ``units``, and their probabilities."""
+
+    title = "exact (n-fold convolution on the lattice)"
+
+    start: int
+    units: int
+    probabilities: Floats
+    cumulative: Floats
+    observed: int
+
+    @classmethod
+    def of(cls, whole: Ints, counts: Ints, lattice: int) -> LatticeLaw | None:
+        """Convolve n times; None if the lattice is too fine for that.
+
+        Args:
+            whole: Distinct deltas in units of 1/lattice.
+            counts: How many items have each.
+            lattice: Units per 1.
+        """
+        n, observed = int(counts.sum()), int(whole @ counts)
+        least, most = int(whole[0]), int(whole[-1])
+        reach = _reach(whole, counts, n)
+        start, length = n * least, n * (most - least) + 1
+        if 2 * reach + 1 < length:
+            start, length = observed - reach, 2 * reach + 1
+        size = 1 << (length - 1).bit_length()
+        if size > _LARGEST_TRANSFORM:
+            return None
+        once = np.bincount(whole % size, weights=counts / n, minlength=size)
+        # The circle of the transform is wide enough for what wraps around it not to matter.
+        circle = np.fft.irfft(np.fft.rfft(once) ** n, size)
+        probabilities = np.maximum(circle[(start + np.arange(length)) % size], 0.0)
+        return cls(start, n * lattice, probabilities, np.cumsum(probabilities), observed - start)
+
+    def share_below(self) -> float:
+        at = float(self.probabilities[self.observed])
+        return float(self.cumulative[self.observed]) - at / 2
+
+    def quantile(self, level: float) -> float:
+        index = int(np.searchsorted(self.cumulative, level - _ROUNDING))
+        return (self.start + min(index, len(self.cumulative) - 1)) / self.units
+
+
+@frozen(eq=False)
+class SmoothLaw:
+    """The characteristic function of the standardised mean at equal steps."""
+
+    title = "numerical inversion of the characteristic function"
+
+    mean: float
+    error: float
+    harmonics: NDArray[np.complex128]
+
+    @classmethod
+    def of(cls, values: Floats, counts: Ints) -> SmoothLaw:
+        """Evaluate the characteristic function; for 30 distinct deltas or more, and no lattice."""
+        n = int(counts.sum())
+        mean = float(values @ counts) / n
+        error = sqrt(float(counts @ (values - mean) ** 2)) / n
+        powers = _characteristic((values - mean) / (n * error), counts / n, _STEP, _HARMONICS) ** n
+        return cls(mean, error, powers / (_STEP * np.arange(1, _HARMONICS + 1)))
+
+    def share_below(self) -> float:
+        return self._below(0.0)
+
+    def quantile(self, level: float) -> float:
+        low, high = -20.0, 20.0
+        while high - low > 1e-12:
+            middle = (low + high) / 2
+            low, high = (low, middle) if self._below(middle) >= level else (middle, high)
+        return self.mean + self.error * high
+
+    def _below(self, y: float) -> float:
+        turned = np.exp(-1j * y * _STEP * np.arange(1, _HARMONICS + 1)) * self.harmonics
+        return 0.5 + _STEP * y / (2 * pi) - _STEP / pi * float(turned.imag.sum())
+
+
+@frozen(eq=False)
+class SampledLaw:
+    """Drawn means, ascending."""
+
+    means: Floats
+    observed: float
+    title: str
+
+    def share_below(self) -> float:
+        first = np.searchsorted(self.means, self.observed - _ROUNDING)
+        last = np.searchsorted(self.means, self.observed + _ROUNDING, side="right")
+        return float(first + last) / (2 * len(self.means))
+
+    def quantile(self, level: float) -> float:
+        index = int(np.ceil(level * len(self.means) - 1e-9)) - 1
+        return float(self.means[min(max(index, 0), len(self.means) - 1)])
+
+
+def _reach(whole: Ints, counts: Ints, n: int) -> int:
+    """Distance from its mean that the sum exceeds with a probability below 1e-18, by Bernstein's inequality."""
+    centred = whole - float(whole @ counts) / n
+    third = log(2e18) * float(np.abs(centred).max()) / 3
+    return int(third + sqrt(third * third + 2 * log(2e18) * float(counts @ centred**2))) + 1
+
+
+def _lumpy(values: Floats, counts: Ints, n: int) -> bool:
+    """Whether nearly all deltas lie on a coarse lattice, so that the law has steps that matter."""
+    echoes = np.abs(_characteristic(values, counts / n, 2 * pi, _DENOMINATORS))
+    return bool((n * np.log(np.maximum(echoes, 1e-300)) > log(1e-6)).any())
+
+
+def _characteristic(values: Floats, shares: Floats, step: float, number: int) -> NDArray[np.complex128]:
+    """E exp(i·k·step·X) for k = 1 … number."""
+    turn = np.exp(1j * step * values)
+    now = np.ones_like(turn)
+    found = np.empty(number, dtype=np.complex128)
+    for index in range(number):
+        now *= turn
+        found[index] = now @ shares
+    return found

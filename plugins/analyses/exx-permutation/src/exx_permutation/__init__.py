@@ -1,0 +1,13 @@
+"""Sign-flip permutation test of the mean paired difference for exx."""
+
+from __future__ import annotations
+
+from exx import hookimpl
+
+
+@hookimpl
+def exx_register_analyses() -> list[type]:
+    """Offer the analysis."""
+    from exx_permutation.analysis import Permutation
+
+    return [Permutation]

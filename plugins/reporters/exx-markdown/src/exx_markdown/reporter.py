@@ -1,0 +1,46 @@
+"""The report as one Markdown file: the verdict first, then what it rests on, then how to do it again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from attrs import field, frozen
+from attrs.validators import and_, ge, le
+
+if TYPE_CHECKING:
+    from exx import Results
+
+
+@frozen(kw_only=True)
+class MarkdownReporter:
+    """Writes ``report.md``.
+
+    Attributes:
+        examples: How many items the treatment fixed, and how many it broke, are shown per temperature and item type;
+            0 to 20, and 0 shows none.
+        longest: Characters of a question or an answer that are shown; 40 to 2,000.
+    """
+
+    name: ClassVar[str] = "markdown"
+
+    examples: int = field(default=3, validator=and_(ge(0), le(20)))
+    longest: int = field(default=300, validator=and_(ge(40), le(2000)))
+
+    def write(self, results: Results, folder: Path) -> Sequence[Path]:
+        """Write the report into the folder, which is made when it is missing.
+
+        Raises:
+            DataError: A file of the results is missing or damaged.
+        """
+        from exx_markdown.report import render
+
+        text = render(results, examples=self.examples, longest=self.longest)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "report.md"
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+        return [path]
