@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from http import HTTPStatus
 from os import fsync
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -165,18 +164,19 @@ def _part(folder: Path) -> Iterator[Path]:
 
 
 def _patiently(fetch: Callable[[], tuple[int, bool]], shown: str, retry: Retry) -> tuple[int, bool]:
-    for attempt in range(1, retry.tries + 1):
+    attempt = 0
+    while True:
+        attempt += 1
         try:
             return fetch()
         except _BrokeOffError as failure:
             wait = retry.first_wait * 2 ** (attempt - 1) if failure.wait is None else failure.wait
-            if attempt == retry.tries or wait > retry.longest_wait:
+            if attempt >= retry.tries or wait > retry.longest_wait:
                 asked = f"; the server asks to wait {wait:.0f} s" if failure.wait is not None else ""
                 tries = "1 try" if attempt == 1 else f"{attempt} tries"
                 reason = f"could not be downloaded in {tries}: {failure}{asked}"
                 raise DataError(shown, reason, hint=f"try again later, or {_DO_IT_YOURSELF}") from failure
             retry.sleep(wait)
-    raise ValueError(f"tries must be at least 1, found {retry.tries}")
 
 
 def _fetch(url: str, part: Path, shown: str, max_bytes: int) -> tuple[int, bool]:
@@ -198,6 +198,7 @@ def _fetch(url: str, part: Path, shown: str, max_bytes: int) -> tuple[int, bool]
         raise _BrokeOffError(f"the connection failed: {_words(cause)}") from cause
     except errors.RequestException as cause:
         raise DataError(shown, f"cannot be downloaded: {_words(cause)}", hint=_DO_IT_YOURSELF) from cause
+    # urllib3 sees to this itself since version 2.
     if length is not None and arrived != length:
         raise _BrokeOffError(f"the connection broke off after {arrived:,} of {length:,} bytes")
     return received, length is not None
@@ -207,7 +208,7 @@ def _check_status(response: requests.Response, shown: str) -> None:
     status = response.status_code
     if status == 200:
         return
-    words = f"HTTP {status} {response.reason or _phrase(status)}".rstrip()
+    words = f"HTTP {status} {response.reason or ''}".rstrip()
     if status in _WORTH_ANOTHER_TRY or status >= 500:
         raise _BrokeOffError(words, _retry_after(response.headers.get("Retry-After")))
     meaning = {
@@ -218,10 +219,6 @@ def _check_status(response: requests.Response, shown: str) -> None:
     }.get(status)
     reason = f"{words}: {meaning}" if meaning else words
     raise DataError(shown, reason, hint=f"check the address, or {_DO_IT_YOURSELF}")
-
-
-def _phrase(status: int) -> str:
-    return HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
 
 
 def _retry_after(text: str | None) -> float | None:

@@ -200,14 +200,20 @@ class Experiment:
         return {key: value for key, value in shared.items() if key in _option_names(offer)}
 
     def _named_or_all(
-        self, kind: str, refs: tuple[PluginRef, ...] | None, where: str, shared: Callable[[Offer], dict[str, Any]] | None = None
+        self,
+        kind: str,
+        refs: tuple[PluginRef, ...] | None,
+        where: str,
+        shared: Callable[[Offer], dict[str, Any]] | None = None,
     ) -> tuple[Bound, ...]:
         if refs is None:
             refs = tuple(PluginRef(name) for name in sorted(self.registry.offers(kind)))
         bound = []
         for index, ref in enumerate(refs):
             offer = self._find(kind, ref.name, f"{where}[{index}]")
-            bound.append(self._instance(offer, (shared(offer) if shared else {}) | dict(ref.options), f"{where}[{index}]"))
+            bound.append(
+                self._instance(offer, (shared(offer) if shared else {}) | dict(ref.options), f"{where}[{index}]")
+            )
         return tuple(bound)
 
     def _bind(self, kind: str, ref: PluginRef, where: str) -> Bound:

@@ -87,10 +87,21 @@ def test_a_body_that_is_always_short_leaves_nothing(server, reply, folders, retr
     """With Content-Length a short body is an error that says so, after five tries, and no half file stays."""
     source = Source.parse(server.says("/dev.json", reply(body=BODY, sent=1000)))
 
-    with pytest.raises(DataError, match=r"dev\.json: could not be downloaded in 5 tries: .*1000.*\n.*give its path"):
+    with pytest.raises(DataError, match=r"dev\.json: could not be downloaded in 5 tries: .*1,?000.*\n.*give its path"):
         obtain(source, retry=retry)
     assert left(folders / "cache") == []
     assert waits == [0.5, 1.0, 2.0, 4.0]
+
+
+def test_a_short_body_is_noticed_by_us_too(server, reply, folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries that let a short body pass (urllib3 before version 2 does) do not get it past us."""
+    blind = property(lambda _: False, lambda _, value: None)
+    monkeypatch.setattr("urllib3.response.HTTPResponse.enforce_content_length", blind, raising=False)
+    source = Source.parse(server.says("/dev.json", reply(body=BODY, sent=1000)))
+
+    with pytest.raises(DataError, match=r"in 1 try: the connection broke off after 1,000 of 1,048,576 bytes"):
+        obtain(source, retry=Retry(tries=1))
+    assert left(folders / "cache") == []
 
 
 def test_a_short_body_of_unknown_length_is_caught_by_its_digest(server, reply, folders, retry) -> None:
@@ -112,12 +123,15 @@ def test_a_wrong_digest_leaves_nothing(server, reply, folders, retry) -> None:
     assert server.count() == 1
 
 
-@pytest.mark.parametrize(("status", "words"), [(404, "no such file"), (403, "does not give it"), (401, "a login")])
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(404, "no such file"), (403, "does not give it"), (401, "a login"), (410, "is gone"), (418, "I'm a Teapot")],
+)
 def test_a_refusal_is_final(server, reply, folders, retry, status: int, words: str) -> None:
     """What waiting cannot mend is told at once."""
     source = Source.parse(server.says("/dev.json", reply(status=status)))
 
-    with pytest.raises(DataError, match=f"HTTP {status} .*{words}"):
+    with pytest.raises(DataError, match=f"HTTP {status} .*{words}.*\n.*check the address"):
         obtain(source, retry=retry)
     assert server.count() == 1
     assert left(folders / "cache") == []
@@ -168,6 +182,24 @@ def test_nobody_listening_is_told_without_the_secret(server, folders, retry) -> 
         obtain(Source.parse("http://127.0.0.1:9/dev.json?token=secret"), retry=retry)
     assert "secret" not in str(caught.value)
     assert left(folders / "cache") == []
+
+
+def test_redirects_are_followed_but_not_for_ever(server, reply, folders, retry) -> None:
+    """An address may point elsewhere; one that points at itself is refused at once."""
+    server.says("/new.json", reply(body=BODY))
+    moved = Source.parse(server.says("/old.json", reply(status=302, headers={"Location": "/new.json"})))
+    circle = Source.parse(server.says("/circle", reply(status=302, headers={"Location": "/circle"})))
+
+    assert obtain(moved, retry=retry).sha256 == DIGEST
+    with pytest.raises(DataError, match=r"circle: cannot be downloaded: .*redirects"):
+        obtain(circle, retry=retry)
+
+
+def test_a_failed_handshake_is_final(server, folders, retry, waits) -> None:
+    """A server that does not speak TLS will not learn it by being asked again."""
+    with pytest.raises(DataError, match=r"dev\.json: no connection: .*SSL"):
+        obtain(Source.parse(server.url.replace("http:", "https:") + "/dev.json"), retry=retry)
+    assert waits == []
 
 
 @pytest.mark.parametrize("length", [True, False])

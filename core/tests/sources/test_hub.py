@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exx import DataError, HubFile, local_digest, obtain, obtain_from_hub
+from exx import DataError, HubFile, Obtained, local_digest, obtain, obtain_from_hub
 
 pytest.importorskip("huggingface_hub")
 
@@ -196,6 +196,21 @@ def test_the_cache_moves_with_its_variable(server, reply, folders, monkeypatch, 
 
     assert obtain(FILE).path.is_relative_to(folders / "elsewhere")
     assert local_digest(FILE) == DIGEST
+
+
+def test_a_cache_without_links_will_do(server, folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where links are not to be had the entry is a plain file; a commit that is here is not asked about again."""
+    monkeypatch.delenv("HF_HOME")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folders / "xdg"))
+    path = folders / "xdg/huggingface/hub/datasets--owner--set/snapshots" / COMMIT / FILE.filename
+    path.parent.mkdir(parents=True)
+    path.write_bytes(BODY)
+
+    assert obtain(FILE) == Obtained(path, DIGEST, COMMIT)
+    with pytest.raises(DataError, match="bad copy was removed"):
+        obtain(FILE, OTHER)
+    assert not path.exists()
+    assert server.asked == []
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
 from exx import DataError, Source, local_digest, obtain
+from exx.sources import cache_folder
 
 # sha256 of the three bytes "abc": FIPS 180-2, appendix B.1.
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -94,7 +96,37 @@ def test_a_missing_file_is_told_with_where_it_was_looked_for(tmp_path: Path, mon
     assert local_digest(source) is None
 
 
-def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
-    """A folder is refused by name."""
+def test_a_folder_that_is_missing_is_told_plainly(tmp_path: Path) -> None:
+    """Without a folder there is no nearest file to name."""
+    with pytest.raises(DataError, match=r"items\.jsonl: no such file$"):
+        obtain(Source.parse(str(tmp_path / "absent" / "items.jsonl")))
+
+
+def test_what_is_not_a_file_is_refused(tmp_path: Path) -> None:
+    """A folder or a pipe cannot be read twice and is refused by name."""
+    os.mkfifo(tmp_path / "pipe")
+
     with pytest.raises(DataError, match="expected a file, found a folder"):
         obtain(Source.parse(str(tmp_path)))
+    with pytest.raises(DataError, match="pipe: not an ordinary file"):
+        obtain(Source.parse(str(tmp_path / "pipe")))
+
+
+def test_an_unreadable_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the system says is passed on (imitated here: nothing is unreadable to root)."""
+
+    def refuse(_: Path) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("exx.sources.digest_of", refuse)
+    (tmp_path / "items.jsonl").touch()
+    with pytest.raises(DataError, match=r"items\.jsonl: cannot be read: Permission denied"):
+        obtain(Source.parse(str(tmp_path / "items.jsonl")))
+
+
+def test_downloads_go_to_the_users_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """EXX_CACHE moves them; without it they are where the system keeps such things."""
+    assert cache_folder() == tmp_path / "cache" / "downloads"
+    monkeypatch.delenv("EXX_CACHE")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_folder().is_relative_to(tmp_path)

@@ -47,7 +47,5 @@ def _holds(words: str, rights: Sequence[str]) -> bool:
     if words in rights:
         return True
     padded = f" {words} "
-    for right in rights:  # most aliases are not even a part of the text, and need no padding to be passed over
-        if right in words and right and f" {right} " in padded:
-            return True
-    return False
+    # Most aliases are not even a part of the text, and need no padding to be passed over.
+    return any(right in words and f" {right} " in padded for right in rights if right)

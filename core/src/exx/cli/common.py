@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from attrs import frozen
 
-from exx.config.load import build_config, load_config
-from exx.config.structure import Origin
-from exx.config.trials import Narrowing
 from exx.errors import UsageError
-from exx.experiment import Experiment, with_dry_run
-from exx.plugins import load_plugins
+
+if TYPE_CHECKING:
+    from exx.config.trials import Narrowing
+    from exx.experiment import Experiment
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,6 +63,8 @@ class Asked:
         Raises:
             UsageError: A temperature is not a number.
         """
+        from exx.config.trials import Narrowing
+
         try:
             temps = tuple(float(word) for word in self.temps.split(",")) if self.temps is not None else None
         except ValueError as cause:
@@ -88,6 +89,12 @@ def open_experiment(asked: Asked) -> Experiment:
     Raises:
         ConfigError: The config cannot be used.
     """
+    # The config's machinery costs more to import than most commands take to run.
+    from exx.config.load import build_config, load_config
+    from exx.config.structure import Origin
+    from exx.experiment import Experiment, with_dry_run
+    from exx.plugins import load_plugins
+
     _load_environment()
     if asked.config is None:
         config, origin = build_config({}, Origin("the command line"), asked.overrides)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,7 +19,9 @@ from exx.cli.common import (
 )
 from exx.cli.show import emit_json, note, say
 from exx.errors import UsageError
-from exx.experiment import Experiment
+
+if TYPE_CHECKING:
+    from exx.experiment import Experiment
 
 _file = click.Path(path_type=Path, dir_okay=False)
 _folder = click.Path(path_type=Path, file_okay=False)

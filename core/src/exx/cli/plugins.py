@@ -9,7 +9,7 @@ import click
 
 from exx.cli.common import debug_option, json_option
 from exx.cli.show import emit_json, note, say, table
-from exx.config.structure import near
+from exx.config.words import near
 from exx.errors import PluginError, UsageError
 from exx.plugins import KINDS, Offer, Registry, load_plugins
 

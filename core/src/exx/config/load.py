@@ -12,7 +12,8 @@ from cattrs import Converter
 
 from exx.config import schema
 from exx.config.paths import resolve
-from exx.config.structure import Origin, make_converter, shown, structure
+from exx.config.structure import Origin, make_converter, structure
+from exx.config.words import shown
 from exx.errors import ConfigError, UsageError
 
 Config = schema.Config

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from attrs import field, frozen
-from attrs.validators import and_, deep_iterable, ge, gt, in_, le, lt, min_len, optional
+from attrs.validators import and_, deep_iterable, ge, gt, le, lt, min_len, optional
 
 _positive = ge(1)
 _share = and_(ge(0.0), le(1.0))
@@ -193,7 +193,7 @@ class Config:
     sweep: Sweep = Sweep()
     trials: tuple[TrialSpec, ...] = ()
     abstention: AbstentionSetting = "default"
-    cache: str = field(default="reuse", validator=in_(("reuse", "refresh", "off")))
+    cache: Literal["reuse", "refresh", "off"] = "reuse"
     unsupported: Unsupported = Unsupported()
     scorers: tuple[PluginRef, ...] | None = None
     fallback_scorer: str = "squad_v2"

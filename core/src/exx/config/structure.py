@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from attrs import NOTHING, fields, frozen, has
 from cattrs import BaseValidationError, Converter, ForbiddenExtraKeysError
@@ -15,10 +14,12 @@ from cattrs.errors import AttributeValidationNote, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn
 
 from exx.config.paths import resolve
+from exx.config.words import near, shown
 from exx.errors import ConfigError
 
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
+Steps = tuple[str, ...]
 
 _BOUND = re.compile(r"^'(?P<field>\w+)' (?P<rest>.*)$", re.DOTALL)
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
@@ -44,11 +45,45 @@ def structure(raw: Any, cls: type[T], origin: Origin, where: str = "", *, conver
     Raises:
         ConfigError: With a line per problem: path, what was expected, what was found, the nearest known key.
     """
-    try:
-        return (converter or make_converter(origin)).structure(raw, cls)
-    except (BaseValidationError, ForbiddenExtraKeysError, ValueError, TypeError, KeyError) as error:
-        problems = [f"{origin.locate(path)}: {text}" for path, text in _flatten(error, where)]
-        raise ConfigError(origin.source, list(dict.fromkeys(problems))) from error
+    chosen = converter or make_converter(origin)
+    found: dict[str, None] = {}
+    first: Exception | None = None
+    while True:
+        try:
+            built = chosen.structure(raw, cls)
+        except (BaseValidationError, ForbiddenExtraKeysError, ValueError, TypeError, KeyError) as error:
+            first = first or error
+            problems = list(_flatten(error, ()))
+            before = len(found)
+            found |= dict.fromkeys(_line(origin, where, steps, text) for steps, text in problems)
+            if len(found) == before:
+                break
+            # A class is only built, and its bounds only checked, once all its keys have the right type: take out
+            # what is known to be wrong and look again, so that every problem is told at once.
+            for steps, _ in problems:
+                raw = _without(raw, steps)
+        else:
+            if first is None:
+                return built
+            break
+    raise ConfigError(origin.source, list(found)) from first
+
+
+def _line(origin: Origin, where: str, steps: Steps, text: str) -> str:
+    path = where
+    for step in steps:
+        path = _join(path, step)
+    return f"{origin.locate(path)}: {text}"
+
+
+def _without(raw: Any, steps: Steps) -> Any:
+    """The same data without one key; of a list, all of it goes, so that the places of the others don't shift."""
+    if not isinstance(raw, Mapping) or not steps or steps[0] not in raw:
+        return raw
+    rest = {key: value for key, value in raw.items() if key != steps[0]}
+    if len(steps) == 1 or steps[1].startswith("["):
+        return rest
+    return {**rest, steps[0]: _without(raw[steps[0]], steps[1:])}
 
 
 def make_converter(origin: Origin) -> Converter:
@@ -67,6 +102,7 @@ def make_converter(origin: Origin) -> Converter:
         lambda cls: _origin_of(cls) in (dict, Mapping), _checked(mapping_structure_factory, Mapping, "a mapping")
     )
     converter.register_structure_hook_factory(has, _checked(_class_factory, Mapping, "a mapping"))
+    converter.register_structure_hook_func(lambda cls: _origin_of(cls) is Literal, _one_of)
     _register_source(converter, origin)
     return converter
 
@@ -98,6 +134,16 @@ def _checked(factory: Callable[..., Any], wanted: type, words: str) -> Any:
     return checked_factory
 
 
+def _one_of(value: Any, cls: Any) -> Any:
+    """Take one of a few words, in place of cattrs' own hook, whose message shows the type."""
+    known = [str(word) for word in get_args(cls)]
+    if value not in get_args(cls):
+        raise ValueError(
+            f"expected one of {', '.join(known)}, found {shown(value)}{near(str(value), known, quiet=True)}"
+        )
+    return value
+
+
 def _origin_of(cls: Any) -> Any:
     return get_origin(cls)
 
@@ -116,29 +162,22 @@ def _exactly(value: Any, cls: type[T]) -> T:
     raise TypeError(f"expected {_WORDS.get(cls, cls.__name__)}, found {shown(value)}")
 
 
-def shown(value: Any) -> str:
-    """A value for a message: short, and never more than a line."""
-    if value is None:
-        return "nothing"
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "…"
-
-
-def _flatten(error: BaseException, path: str) -> Iterator[tuple[str, str]]:
+def _flatten(error: BaseException, path: Steps) -> Iterator[tuple[Steps, str]]:
     """Walk cattrs' tree of errors and yield (path, words) for each leaf."""
     if isinstance(error, ForbiddenExtraKeysError):
         known = [f.alias for f in fields(error.cl)]
         for key in sorted(map(str, error.extra_fields)):
-            yield _join(path, key), f"unknown key{near(key, known)}"
+            yield (*path, key), f"unknown key{near(key, known)}"
     elif isinstance(error, BaseValidationError):
         for inner in error.exceptions:
-            yield from _flatten(inner, _join(path, _step(inner)))
+            step = _step(inner)
+            yield from _flatten(inner, (*path, step) if step else path)
     elif isinstance(error, KeyError):
-        yield _join(path, str(error.args[0])), "required, but missing"
+        yield (*path, str(error.args[0])), "required, but missing"
     else:
         text = str(error.args[0]) if error.args else repr(error)
         bound = _BOUND.match(text)
-        yield (_join(path, bound["field"]), bound["rest"]) if bound else (path, text)
+        yield ((*path, bound["field"]), bound["rest"]) if bound else (path, text)
 
 
 def _step(error: BaseException) -> str:
@@ -155,11 +194,3 @@ def _join(path: str, step: str) -> str:
     if not step or not path:
         return path or step
     return path + step if step.startswith("[") else f"{path}.{step}"
-
-
-def near(word: str, known: Sequence[str]) -> str:
-    """Words that point to the nearest known name, or list the known ones."""
-    close = get_close_matches(word, known, n=1)
-    if close:
-        return f", did you mean {close[0]!r}?"
-    return f"; known here: {', '.join(known)}" if known else "; nothing is expected here"

@@ -13,7 +13,7 @@ from exx.config.trials import Trial
 from exx.experiment import Experiment, Prompts
 from exx.observe import Run
 from exx.records import CONDITIONS, Condition, Json
-from exx.responses import CacheMode, ResponseStore
+from exx.responses import ResponseStore
 from exx.state.ledger import digest
 from exx.state.run_state import Ledger
 from exx.state.stop import StopSignal
@@ -96,7 +96,7 @@ class TrialContext:
     def open_store(self) -> ResponseStore:
         """Open the response store: the experiments folder's, or the run's own when the cache is off."""
         config = self.experiment.config
-        mode: CacheMode = config.cache  # type: ignore[assignment]
+        mode = config.cache
         home = self.run.folder if mode == "off" else config.paths.experiments_dir
         return ResponseStore(home / "responses.sqlite", f"{self.run.id}/{self.trial.slug}", mode)
 
@@ -152,6 +152,6 @@ class Phase(Protocol):
 class FilePhase:
     """A phase whose artifacts are files and nothing else: its record and their checksums say everything."""
 
-    def still_holds(self, ctx: TrialContext) -> str | None:  # noqa: ARG002 - the protocol's signature
+    def still_holds(self, ctx: TrialContext) -> str | None:
         """Nothing beyond the recorded checksums."""
         return None

@@ -112,7 +112,9 @@ class Verdicts:
         abstained = abstention.find(texts)
         if not abstention.blanks:
             return cls(predictions, abstained, texts)
-        return cls(predictions, abstained, ["" if blank else text for text, blank in zip(texts, abstained, strict=True)])
+        return cls(
+            predictions, abstained, ["" if blank else text for text, blank in zip(texts, abstained, strict=True)]
+        )
 
     def column(self, metric: str) -> Column:
         """Give the metric's column, empty at first."""

@@ -118,6 +118,7 @@ def _at(analyses: Sequence[Bound], level: str) -> list[Bound]:
 
 def _ask(bound: Bound, block: PairedBlock, seed: int) -> list[Finding]:
     analysis, where = bound.instance, place(block.address)
+    calls: list[tuple[Any, Any]]
     if analysis.level == "metric":
         calls = [(sample, generator(seed, where, name, bound.name)) for name, sample in block.samples.items()]
     elif analysis.level == "block":
@@ -142,7 +143,8 @@ def _study(bound: Bound, study: Study) -> Json:
     made = _attributed(bound, partial(bound.instance.analyze, study))
     if not isinstance(made, Mapping):
         raise _complaint(bound, f"it returned {type(made).__name__}, expected a mapping")
-    return _attributed(bound, partial(jsonable, made, bound.instance.artifact))
+    plain: Json = _attributed(bound, partial(jsonable, made, bound.instance.artifact))
+    return plain
 
 
 def _listed(call: Callable[..., Iterable[Any]], *arguments: Any) -> list[Any]:
@@ -153,9 +155,9 @@ def _listed(call: Callable[..., Iterable[Any]], *arguments: Any) -> list[Any]:
 def _checked(bound: Bound, finding: Any, address: Address | None) -> Finding:
     if not isinstance(finding, Finding):
         raise _complaint(bound, f"it returned {type(finding).__name__}, expected a Finding")
-    what = f"its finding on {finding.metric!r} at {place(finding.address)}"
-    if finding.address != address:
-        raise _complaint(bound, f"{what} has the address of another block")
+    if address is None or finding.address != address:
+        raise _complaint(bound, f"its finding on {finding.metric!r} has the address of another block: {finding.address}")
+    what = f"its finding on {finding.metric!r} at {place(address)}"
     try:
         plain: dict[str, Any] = {name: number(getattr(finding, name), name) for name in NUMBERS}
         plain["details"] = jsonable(finding.details, "details")
@@ -174,7 +176,8 @@ def _distinct(findings: list[Finding]) -> list[Finding]:
         name = _name(finding)
         if name in names:
             reason = f"there are two findings on {finding.metric!r} at {place(finding.address)}"
-            raise PluginError(finding.analysis, "stats", reason, hint="put what belongs together into one finding's details")
+            hint = "what belongs together goes into one finding's details"
+            raise PluginError(finding.analysis, "stats", reason, hint=hint)
         names.add(name)
     return findings
 

@@ -37,10 +37,11 @@ def _slots(scores: Scores, rows: Ints) -> Ints:
     slots[scores.condition[rows], scores.item[rows]] = rows
     kept = slots[scores.condition[rows], scores.item[rows]]
     if not np.array_equal(kept, rows):
-        first = int(np.flatnonzero(kept != rows)[0])
-        again = rows[(scores.item[rows] == scores.item[rows[first]]) & (scores.condition[rows] == scores.condition[rows[first]])]
-        reason = f"the same item_key, condition and temp as line {int(again[0]) + 2}"
-        raise DataError(scores.path, reason, line=int(again[1]) + 2, hint=HINT)
+        first = rows[int(np.flatnonzero(kept != rows)[0])]
+        same = (scores.item[rows] == scores.item[first]) & (scores.condition[rows] == scores.condition[first])
+        once, again = rows[same][:2].tolist()
+        reason = f"the same item_key, condition and temp as line {once + 2}"
+        raise DataError(scores.path, reason, line=again + 2, hint=HINT)
     return slots
 
 

@@ -180,13 +180,13 @@ def write_findings_parquet(findings: Iterable[Finding], path: Path) -> None:
     from pyarrow import parquet
 
     rows = [_row(finding) for finding in findings]
-    columns = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(COLUMNS, ())
+    columns = {name: [row[index] for row in rows] for index, name in enumerate(COLUMNS)}
     for name in NUMBERS:
-        columns[name] = tuple(None if value is None else float(value) for value in columns[name])
+        columns[name] = [None if value is None else float(value) for value in columns[name]]
     kinds = {"n": pa.int64(), **dict.fromkeys((*NUMBERS, "temp"), pa.float64())}
     schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
     with atomic_path(path) as temp:
-        parquet.write_table(pa.table({name: list(columns[name]) for name in COLUMNS}, schema=schema), temp)
+        parquet.write_table(pa.table(columns, schema=schema), temp)
 
 
 def _row(finding: Finding) -> tuple[Any, ...]:

@@ -36,8 +36,9 @@ class Abstention:
 
     Attributes:
         rule: ``default``, ``none`` (only the empty answer) or ``markers``.
-        markers: For the rule ``markers``: an answer abstains when it is one of these, or its first sentence is. Case,
-            the kind of apostrophe, white space and outer punctuation do not matter.
+        markers: For the rule ``markers``: an answer abstains when it is one of these, or begins with one that a
+            punctuation mark ends: with the marker "unknown", "Unknown, I fear" abstains and "Unknown Pleasures" does
+            not. Case, the kind of apostrophe, white space and outer punctuation do not matter.
     """
 
     rule: Literal["default", "none", "markers"] = "default"
@@ -54,7 +55,11 @@ class Abstention:
             return cls(config)  # type: ignore[arg-type]
         if isinstance(config, Mapping) and set(config) == {"markers"}:
             markers = config["markers"]
-            if isinstance(markers, (list, tuple)) and markers and all(isinstance(m, str) and m.strip() for m in markers):
+            if (
+                isinstance(markers, (list, tuple))
+                and markers
+                and all(isinstance(m, str) and m.strip() for m in markers)
+            ):
                 return cls("markers", markers)
         raise ValueError(f"expected 'default', 'none' or {{markers: [text, …]}}, found {config!r}")
 
@@ -71,17 +76,17 @@ class Abstention:
         if self.rule == "default":
             abstaining: Iterable[str] = filter(_declines, known)
         else:
-            markers = frozenset(_bare(gentle(marker)) for marker in self.markers)
+            markers = [_bare(gentle(marker)) for marker in self.markers]
             abstaining = [text for text in known if _is_marker(text, markers)]
         known.update(dict.fromkeys(abstaining, True))
         return [known[text] for text in texts]
 
 
-def _is_marker(text: str, markers: frozenset[str]) -> bool:
-    if not text or text.isspace():
-        return True
-    said = gentle(text)
-    return _bare(said) in markers or _bare(_SENTENCE_END.split(said, maxsplit=1)[0]) in markers
+def _is_marker(text: str, markers: Sequence[str]) -> bool:
+    said = _bare(gentle(text))
+    return not text.strip() or any(
+        said.startswith(marker) and not said[len(marker) :].lstrip()[:1].isalnum() for marker in markers
+    )
 
 
 def _declines(text: str) -> bool:
@@ -108,7 +113,8 @@ def _declines(text: str) -> bool:
 
 
 def _declining(sentence: str, original: str) -> bool:
-    said = LEAD_IN.sub("", sentence).strip(_ENDING)
+    lead = LEAD_IN.match(sentence)
+    said = sentence[lead.end() :].strip(_ENDING) if lead else sentence
     if said in BARE or sentence in BARE:
         return True
     if _is_title(original):

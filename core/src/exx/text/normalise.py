@@ -153,7 +153,7 @@ normalise_squad = _rule("squad", "")
 """Lower case; ASCII punctuation deleted; articles dropped. ``The_Beatles`` → ``thebeatles``, ``U.S.A.`` → ``usa``."""
 
 normalise_triviaqa = _rule("triviaqa", " ", fold=_fold_triviaqa, marks=f"[{re.escape(punctuation)}‘’´]")
-"""Lower case; ASCII punctuation and ‘ ’ ´ made spaces; articles dropped. ``AC/DC`` → ``ac dc``, ``U.S.A.`` → ``u s``."""
+"""Lower case; ASCII punctuation and ‘ ’ ´ made spaces; articles dropped. ``AC/DC`` → ``ac dc``."""
 
 normalise_orqa = _rule("orqa", "", fold=_fold_orqa)
 """As SQuAD's on the decomposed text (NFD), where a lone ``à`` loses its letter as an article."""
@@ -164,5 +164,7 @@ normalise_dpr = _rule("dpr", "", drop_articles=_drop_articles_dpr)
 normalise_words = _rule("words", " ", fold=_fold_words, marks=r"[^\w\0]|_")
 """Words alone, without case and accents: no official rule, but what looking for an answer within a text needs."""
 
-RULES = {rule.name: rule for rule in (normalise_squad, normalise_triviaqa, normalise_orqa, normalise_dpr, normalise_words)}
+RULES = {
+    rule.name: rule for rule in (normalise_squad, normalise_triviaqa, normalise_orqa, normalise_dpr, normalise_words)
+}
 """Every rule, by name."""

@@ -38,7 +38,7 @@ class McNemar:
 
     test: Literal["mid_p", "exact"] = field(default="mid_p", validator=in_(("mid_p", "exact")))
 
-    def analyze(self, block: PairedBlock, rng: np.random.Generator) -> Iterable[Finding]:  # noqa: ARG002
+    def analyze(self, block: PairedBlock, rng: np.random.Generator) -> Iterable[Finding]:
         """Test each binary metric of a block.
 
         Yields:

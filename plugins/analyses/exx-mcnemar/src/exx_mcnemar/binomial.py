@@ -98,7 +98,7 @@ def _stirling(n: int) -> float:
     """Error of Stirling's formula for log n!."""
     if n <= 15:
         return lgamma(n + 1) - (n + 0.5) * log(n) + n - 0.5 * log(2 * pi)
-    return sum(term / n ** (2 * order + 1) for order, term in enumerate(_STIRLING))
+    return float(sum(term / n ** (2 * order + 1) for order, term in enumerate(_STIRLING)))
 
 
 def _deviance(x: int, mean: float) -> float:

@@ -49,7 +49,8 @@ class MultipleTesting:
 
         chosen = self._chosen(findings)
         q_values: dict[Hypothesis, float] = {}
-        families = {hypothesis: _family(*hypothesis, primary) for hypothesis in chosen if not _repeats(chosen, hypothesis)}
+        counted = [hypothesis for hypothesis in chosen if not _repeats(chosen, hypothesis)]
+        families = {hypothesis: _family(*hypothesis, primary) for hypothesis in counted}
         for family in set(families.values()):
             members = [hypothesis for hypothesis, name in families.items() if name == family]
             p_values = [_p_value(chosen[hypothesis]) for hypothesis in members]

@@ -32,7 +32,7 @@ class PairedBootstrap:
     """95 % bootstrap interval of the mean of treatment − control.
 
     Attributes:
-        method: ``bca`` (bias-corrected and accelerated, the default) or ``percentile``; the other one is in the details.
+        method: ``bca`` (bias-corrected and accelerated, the default) or ``percentile``; the other is in the details.
         bootstrap_samples: Resamples, where something has to be drawn: for few and continuous deltas, and for groups.
     """
 

@@ -25,7 +25,9 @@ _Z = _NORMAL.inv_cdf((1 + LEVEL) / 2)
 _CHUNK = 400_000  # entries drawn at once: as many as fit into a processor's cache
 
 
-def intervals(values: Floats, counts: Ints, lattice: int | None, draws: int, rng: np.random.Generator) -> dict[str, Any]:
+def intervals(
+    values: Floats, counts: Ints, lattice: int | None, draws: int, rng: np.random.Generator
+) -> dict[str, Any]:
     """Work out both intervals of a mean.
 
     Args:
@@ -85,7 +87,8 @@ def of_groups(sums: Floats, sizes: Ints, draws: int, rng: np.random.Generator) -
         means = _drawn(sums + 1j * sizes, draws, rng)
     observed = float(sums.sum()) / float(sizes.sum())
     low, high = percentile(SampledLaw(np.sort(np.round(means, 12)), observed, ""))
-    return {"low": low, "high": high, "level": LEVEL, "n_clusters": groups, "n_resamples": draws, "method": "percentile"}
+    how = {"method": "percentile", "n_clusters": groups, "n_resamples": draws}
+    return {"low": low, "high": high, "level": LEVEL, **how}
 
 
 def _drawn(table: NDArray[np.complex128], draws: int, rng: np.random.Generator) -> Floats:

@@ -12,7 +12,7 @@ Sources:
 from __future__ import annotations
 
 from math import log, pi, sqrt
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from attrs import frozen
@@ -31,7 +31,10 @@ _DENOMINATORS = 60
 class Law(Protocol):
     """The law of the resampled mean."""
 
-    title: str
+    @property
+    def title(self) -> str:
+        """How the law was got at."""
+        ...
 
     def share_below(self) -> float:
         """P(θ* < θ̂) + ½·P(θ* = θ̂)."""
@@ -60,14 +63,15 @@ def law_of(values: Floats, counts: Ints, lattice: int | None, draws: int, rng: n
     if min(n, len(values)) >= 30 and not _lumpy(values, counts, n):
         return SmoothLaw.of(values, counts)
     means = np.sort(rng.multinomial(n, counts / n, size=draws) @ values) / n
-    return SampledLaw(means, float(values @ counts) / n, f"{draws} multinomial resamples of the counts of distinct deltas")
+    title = f"{draws} multinomial resamples of the counts of distinct deltas"
+    return SampledLaw(means, float(values @ counts) / n, title)
 
 
 @frozen(eq=False)
 class LatticeLaw:
     """All attainable means within reach, in steps of 1 / ``units``, and their probabilities."""
 
-    title = "exact (n-fold convolution on the lattice)"
+    title: ClassVar[str] = "exact (n-fold convolution on the lattice)"
 
     start: int
     units: int
@@ -112,7 +116,7 @@ class LatticeLaw:
 class SmoothLaw:
     """The characteristic function of the standardised mean at equal steps."""
 
-    title = "numerical inversion of the characteristic function"
+    title: ClassVar[str] = "numerical inversion of the characteristic function"
 
     mean: float
     error: float

@@ -62,7 +62,8 @@ def two_sided(values: Floats, counts: Ints, lattice: int | None, draws: int, rng
         return Tail(_probability(_enumerated(np.repeat(magnitudes, times), sum_)), "exact (all sign patterns)")
     if len(magnitudes) < _FEW or _lumpy(magnitudes, times):
         return _drawn(magnitudes, times, sum_, draws, rng)
-    return Tail(_probability(2 * _contour(magnitudes, times, sum_)), "numerical inversion of the characteristic function")
+    p = 2 * _contour(magnitudes, times, sum_)
+    return Tail(_probability(p), "numerical inversion of the characteristic function")
 
 
 def _magnitudes(values: Floats, counts: Ints) -> tuple[Floats, Ints]:

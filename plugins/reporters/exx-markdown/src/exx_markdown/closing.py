@@ -29,14 +29,12 @@ def examples(results: Results, *, each: int, longest: int) -> list[str]:
     found = results.examples(metric, each)
     if not found:
         return []
-    paragraphs = [
-        "## Examples",
-        (
-            f"Questions on which the arms differ in {escape(results.metric(metric).title)}: the largest differences first, "
-            "and among equals in the order of a hash, so that nobody chose them. Texts are shown as they came, cut at "
-            f"{longest:,} characters; marks that cannot be seen are written out."
-        ),
-    ]
+    intro = (
+        f"Questions on which the arms differ in {escape(results.metric(metric).title)}: the largest differences first, "
+        "and among equals in the order of a hash, so that nobody chose them. Texts are shown as they came, cut at "
+        f"{longest:,} characters; marks that cannot be seen are written out."
+    )
+    paragraphs = ["## Examples", intro]
     for effect, words in (("fixed", "The treatment helped"), ("broke", "The treatment hurt")):
         for place in dict.fromkeys((example.temp, example.type) for example in found):
             here = [e for e in found if e.effect == effect and (e.temp, e.type) == place]
@@ -103,18 +101,14 @@ def _from_run(results: Results) -> Sequence[str]:
         f"exx run {shlex.quote(f'{name}/config.yaml')} --run-id {shlex.quote(f'{results.run_id}-again')}",
         f"exx resume {shlex.quote(str(results.run_id))}",
     ]
-    return [
-        (
-            "The first command runs the experiment once more, the second does what is missing or out of date in this run. "
-            "Neither asks for an answer that the response store beside the runs already holds."
-        ),
-        block("\n".join(commands), "console"),
-        *(
-            ["The settings, as they were in effect:", block(config.read_text(encoding="utf-8"), "yaml")]
-            if config.is_file()
-            else []
-        ),
-    ]
+    intro = (
+        "The first command runs the experiment once more, the second does what is missing or out of date in this run. "
+        "Neither asks for an answer that the response store beside the runs already holds."
+    )
+    paragraphs = [intro, block("\n".join(commands), "console")]
+    if config.is_file():
+        paragraphs += ["The settings, as they were in effect:", block(config.read_text(encoding="utf-8"), "yaml")]
+    return paragraphs
 
 
 def _from_files() -> Sequence[str]:

@@ -29,14 +29,11 @@ def balance(results: Results) -> list[str]:
             ]
         )
     header = ["Where", "Of these", "Pairs", "Control only", "Treatment only", "Pairs without a value"]
-    return [
-        "## Data and pairing",
-        (
-            "Every question is compared with itself: only questions with an answer in both arms count. A pair has no value "
-            "for a metric where the metric does not apply, or where an answer was lost."
-        ),
-        table(header, rows, numbers=(2, 3, 4)),
-    ]
+    intro = (
+        "Every question is compared with itself: only questions with an answer in both arms count. A pair has no value "
+        "for a metric where the metric does not apply, or where an answer was lost."
+    )
+    return ["## Data and pairing", intro, table(header, rows, numbers=(2, 3, 4))]
 
 
 def _place(address: Address) -> tuple[str, str]:
@@ -62,14 +59,11 @@ def answers(results: Results) -> list[str]:
         for arm in sorted(results.arms, key=lambda arm: (arm.temp, arm.type, arm.dataset, arm.condition))
     ]
     header = ["Where", "Dataset", "Arm", "Questions", "Answers", "Abstained", "Cut off", "Failed"]
-    return [
-        "## Answers",
-        (
-            "Abstained is the share of answers that decline to answer. Cut off are answers that reached the token limit, "
-            "failed are requests without an answer. A dash means that the score file does not say."
-        ),
-        table(header, rows, numbers=range(3, 8)),
-    ]
+    intro = (
+        "Abstained is the share of answers that decline to answer. Cut off are answers that reached the token limit, "
+        "failed are requests without an answer. A dash means that the score file does not say."
+    )
+    return ["## Answers", intro, table(header, rows, numbers=range(3, 8))]
 
 
 def _count(value: int | None) -> str:

@@ -53,8 +53,8 @@ def glance(results: Results) -> list[str]:
     explained = (
         "Rates are per cent, differences treatment − control in percentage points, and n is the number of questions "
         "that both arms have a value for. A star marks the primary metrics. *Better* and *worse* are said only when "
-        f"the interval leaves out zero and p, or q where there is one, is below {results.alpha:g}; q is p adjusted for the "
-        "number of hypotheses. *Cannot tell* does not mean that there is no difference."
+        f"the interval leaves out zero and p, or q where there is one, is below {results.alpha:g}; q is p adjusted for "
+        "the number of hypotheses. *Cannot tell* does not mean that there is no difference."
     )
     return ["## At a glance", table(header, rows, numbers=range(2, 9)), explained]
 
