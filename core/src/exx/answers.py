@@ -41,9 +41,10 @@ class ArmCounts:
         dataset: Name of the dataset.
         condition: The arm.
         items: Items with a row.
-        requests: How often the model was asked, replicates included; None where the score file does not say.
+        answered: Answers that were scored, replicates included; None where the score file does not say.
         failed: Requests that came back with an error; None where it does not say.
         truncated: Answers cut off at the token limit; None where it does not say.
+        empty: Those of them that are known to have been cut off before any text, and so were not scored.
         grouped: Items that name a group (a passage, say).
     """
 
@@ -52,18 +53,19 @@ class ArmCounts:
     dataset: str
     condition: Condition
     items: int = 0
-    requests: int | None = None
+    answered: int | None = None
     failed: int | None = None
     truncated: int | None = None
+    empty: int = 0
     grouped: int = 0
     _abstentions: float = 0.0
     _judged: int = 0
     _groups: set[str] = field(factory=set, repr=False)
 
     @property
-    def answered(self) -> int | None:
-        """Requests that came back with an answer; None where the score file does not say."""
-        return None if self.requests is None else self.requests - (self.failed or 0)
+    def asked(self) -> int:
+        """Requests; their questions where the score file does not say how many there were."""
+        return self.items if self.answered is None else self.answered + (self.failed or 0) + self.empty
 
     @property
     def abstained(self) -> float | None:
@@ -122,9 +124,11 @@ def count_answers(scores: Path) -> list[ArmCounts]:
         if arm is None:
             arm = counts[temp, kind, dataset, condition] = _arm(scores, temp, kind, dataset, condition)
         arm.items += 1
-        arm.requests = _plus(arm.requests, samples)
+        arm.answered = _plus(arm.answered, samples)
         arm.failed = _plus(arm.failed, failed)
         arm.truncated = _plus(arm.truncated, truncated)
+        if truncated and samples:
+            arm.empty += max(0, int(float(truncated)) - int(float(samples)))
         if abstained:
             arm._abstentions += float(abstained)
             arm._judged += 1

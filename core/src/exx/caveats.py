@@ -23,7 +23,17 @@ _UNEVEN = 0.01
 
 def caveats(results: Results) -> list[str]:
     """List what could be wrong with the verdict, the weightiest first; empty when nothing stands out."""
-    checks = (_intention, _failures, _truncation, _lost_pairs, _size, _groups, _many_answers, _datasets_disagree)
+    checks = (
+        _intention,
+        _unknown,
+        _failures,
+        _truncation,
+        _lost_pairs,
+        _size,
+        _groups,
+        _many_answers,
+        _datasets_disagree,
+    )
     return [sentence for check in checks for sentence in check(results)]
 
 
@@ -36,8 +46,20 @@ def _intention(results: Results) -> Iterator[str]:
         )
 
 
+def _unknown(results: Results) -> Iterator[str]:
+    if not results.has("per_item_scores.csv"):
+        unseen = "failed requests, cut-off answers and shared passages could not be looked for"
+        yield f"per_item_scores.csv is not at hand: {unseen}."
+    elif any(arm.failed is None or arm.truncated is None for arm in results.arms):
+        yield "The score file does not say how many requests failed and how many answers were cut off."
+
+
+def _arms(results: Results) -> list[ArmCounts]:
+    return results.arms if results.has("per_item_scores.csv") else []
+
+
 def _failures(results: Results) -> Iterator[str]:
-    for place, arms in _by_arm(results.arms).items():
+    for place, arms in _by_arm(_arms(results)).items():
         failed = {arm: counts["failed"] for arm, counts in arms.items()}
         if any(failed.values()):
             yield (
@@ -48,7 +70,7 @@ def _failures(results: Results) -> Iterator[str]:
 
 
 def _truncation(results: Results) -> Iterator[str]:
-    for place, arms in _by_arm(results.arms).items():
+    for place, arms in _by_arm(_arms(results)).items():
         shares = {arm: _share(counts, "truncated") for arm, counts in arms.items()}
         control, treatment = shares.get("control", 0.0), shares.get("treatment", 0.0)
         if abs(treatment - control) >= _UNEVEN:
@@ -60,6 +82,7 @@ def _truncation(results: Results) -> Iterator[str]:
 
 
 def _lost_pairs(results: Results) -> Iterator[str]:
+    explained = {place: sum(arm["failed"] for arm in arms.values()) for place, arms in _by_arm(_arms(results)).items()}
     for block in results.blocks():
         alone = sum((block.content.get("n_unpaired") or {}).values())
         if alone:
@@ -69,7 +92,7 @@ def _lost_pairs(results: Results) -> Iterator[str]:
             )
         for name in results.primary:
             missing = block.metrics.get(name, {}).get("n_missing") or 0
-            if missing:
+            if missing > explained.get(block.address, 0):
                 title = results.metric(name).title
                 yield f"{_sentence(block.address)}: {title} is missing for {missing:,} paired questions, left out too."
 
@@ -105,14 +128,14 @@ def _changes(results: Results, block: Block, name: str) -> Iterator[str]:
 
 def _groups(results: Results) -> Iterator[str]:
     rows = [row for row in results.verdict() if row.primary]
-    for place, counts in _in_arm(results.arms, "treatment").items():
+    for place, counts in _in_arm(_arms(results), "treatment").items():
         grouped, groups = sum(c.grouped for c in counts), sum(c.groups for c in counts)
         if groups >= grouped:
             continue
         yield (
             f"{_sentence(place)}: {grouped:,} questions come in {groups:,} groups (questions on one passage, say), and "
-            "those of a group tend to go right or wrong together. Intervals and p-values treat them as independent, so "
-            f"they look surer than they are.{_by_groups(row for row in rows if row.address == place)}"
+            "those of a group tend to go right or wrong together. Intervals and p-values treat them as independent and "
+            f"may look surer than they are.{_by_groups(row for row in rows if row.address == place)}"
         )
 
 
@@ -176,12 +199,12 @@ def _by_arm(arms: Iterable[ArmCounts]) -> dict[Address, dict[str, dict[str, int]
     places: dict[Address, dict[str, dict[str, int]]] = {}
     for arm in arms:
         place = places.setdefault(Address(arm.temp, arm.type), {})
-        counts = place.setdefault(arm.condition, {"requests": 0, "failed": 0, "truncated": 0})
-        counts["requests"] += arm.requests or arm.items
+        counts = place.setdefault(arm.condition, {"asked": 0, "failed": 0, "truncated": 0})
+        counts["asked"] += arm.asked
         counts["failed"] += arm.failed or 0
         counts["truncated"] += arm.truncated or 0
     return places
 
 
 def _share(counts: Mapping[str, int], what: str) -> float:
-    return counts[what] / counts["requests"] if counts["requests"] else 0.0
+    return counts[what] / counts["asked"] if counts["asked"] else 0.0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from attrs import define, evolve, field, fields, frozen
 from exx.config.schema import Config, PluginRef, PromptFiles, PromptText
 from exx.config.structure import Origin, structure
 from exx.config.trials import Narrowing, Trial, expand_trials
-from exx.errors import ConfigError, PluginError, UsageError
+from exx.errors import ConfigError, ExxError, PluginError, UsageError
 from exx.plugins import Offer, Owner, Registry
 from exx.records import Json, PromptTexts
 
@@ -48,6 +48,15 @@ class Bound:
         """The exception to raise ``from`` one that the plugin raised."""
         return PluginError(self.name, str(self.owner), f"{type(cause).__name__}: {cause}")
 
+    def call(self, method: str, *arguments: Any) -> Any:
+        """Call a method of the plugin; a failure that is not its own refusal names the plugin."""
+        try:
+            return getattr(self.instance, method)(*arguments)
+        except ExxError:
+            raise
+        except Exception as cause:
+            raise self.failure(cause) from cause
+
 
 @frozen
 class Prompts:
@@ -79,7 +88,7 @@ class Experiment:
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
         """Every trial, in order."""
-        return expand_trials(self.config, self.backend.instance.default_model(), self.narrowing)
+        return expand_trials(self.config, self.backend.call("default_model"), self.narrowing)
 
     @cached_property
     def datasets(self) -> tuple[Bound, ...]:
@@ -126,7 +135,7 @@ class Experiment:
             treatment, treatment_from = self._text(choice.treatment, f"{where}.treatment")
         else:
             offer = self._find("prompt_set", choice, f"prompt_sets.{trial.prompt_set}")
-            texts: PromptTexts = self._instance(offer, {}, "prompt_sets").instance.texts()
+            texts: PromptTexts = self._instance(offer, {}, "prompt_sets").call("texts")
             control, treatment = texts.control, texts.treatment
             control_from = treatment_from = f"{choice} ({offer.owner})"
         if control == treatment:
@@ -146,30 +155,33 @@ class Experiment:
 
     def check(self) -> None:
         """Bind everything, so that every problem of a config shows before anything runs."""
-        problems: list[str] = []
-        for look_up in (self._check_plugins, self._check_prompts):
-            for check in look_up():
-                try:
-                    check()
-                except ConfigError as error:
-                    problems.extend(error.problems)
+        problems: dict[str, None] = {}
+        hints: dict[str, None] = {}
+        for check in self._checks():
+            try:
+                check()
+            except ConfigError as error:
+                problems |= dict.fromkeys(error.problems)
+                hints |= dict.fromkeys([error.hint] if error.hint else [])
         if problems:
-            raise ConfigError(self.origin.source, list(dict.fromkeys(problems)))
+            raise ConfigError(self.origin.source, list(problems), hint="\n  → ".join(hints) or None)
 
-    def _check_plugins(self) -> Iterable[Any]:
-        for name in ("backend", "datasets", "scorers", "detector", "analyses", "reporters"):
-            yield lambda name=name: getattr(self, name)
-
-    def _check_prompts(self) -> Iterable[Any]:
-        for trial in self.trials:
-            yield lambda trial=trial: self.prompts(trial)
+    def _checks(self) -> Iterator[Callable[[], Any]]:
+        for name in ("backend", "datasets", "scorers", "detector", "analyses", "reporters", "trials"):
+            yield partial(getattr, self, name)
+        try:
+            trials = self.trials
+        except ConfigError:
+            return  # told by the check before
+        for trial in trials:
+            yield partial(self.prompts, trial)
 
     def _instruction(self, which: str) -> tuple[str, str]:
         given: PromptText | None = getattr(self.config.task_instructions, which)
         if given is not None:
             return self._text(given, f"task_instructions.{which}")
         offer = self._find("prompt_set", "default", f"task_instructions.{which}")
-        texts = self._instance(offer, {}, "task_instructions").instance.texts()
+        texts = self._instance(offer, {}, "task_instructions").call("texts")
         return getattr(texts, which), f"default ({offer.owner})"
 
     def _text(self, prompt: PromptText, where: str) -> tuple[str, str]:

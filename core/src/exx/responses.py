@@ -93,13 +93,14 @@ class ResponseStore:
         """Store a batch in one durable transaction; a later answer to the same key replaces the earlier one."""
         rows = [(bytes.fromhex(r.key), self.buyer, r.error is not None, _encode(r)) for r in responses]
         with self._told():
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 self._db.executemany("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?)", rows)
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk has ended it already
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def _select(self, columns: str, keys: Sequence[str]) -> Iterator[tuple[bytes, str, bytes]]:
         with self._told():
@@ -123,16 +124,21 @@ def _encode(response: Response) -> bytes:
     usage = response.usage
     return orjson.dumps(
         [
-            response.text,
+            _encodable(response.text),
             response.finish_reason,
             usage.prompt_tokens,
             usage.completion_tokens,
             usage.cached_tokens,
             response.request_id,
             response.model,
-            response.error,
+            _encodable(response.error),
         ]
     )
+
+
+def _encodable(text: str | None) -> str | None:
+    """Put the replacement character for half a surrogate pair, which models do send and no file can hold."""
+    return text if text is None or text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _decode(key: str, blob: bytes) -> Response:

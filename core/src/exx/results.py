@@ -179,9 +179,14 @@ class Results:
         return verdict_rows(self.significance, self.metrics, self.primary, self.alpha)
 
     def subgroup_verdict(self, block: Block) -> list[VerdictRow]:
-        """The same for one part of the items alone, such as one dataset."""
+        """The same for one part of the items alone, such as one dataset.
+
+        Where the part holds every pair of the whole, it is the same hypothesis and has the same p and q.
+        """
         alone = {"results": {repr(block.address.temp): {block.address.type: block.content}}}
-        return verdict_rows(alone, self.metrics, self.primary, self.alpha)
+        rows = verdict_rows(alone, self.metrics, self.primary, self.alpha)
+        whole = {(row.metric, row.address): row for row in self.verdict()}
+        return [same if (same := whole.get((row.metric, row.address))) and same.n == row.n else row for row in rows]
 
     def verdict_table(self, rows: Sequence[VerdictRow] | None = None) -> list[list[str]]:
         """The verdict, or these rows of it, as plain strings; the first row is the header."""

@@ -95,7 +95,7 @@ def open_experiment(asked: Asked) -> Experiment:
     from exx.experiment import Experiment, with_dry_run
     from exx.plugins import load_plugins
 
-    _load_environment()
+    load_environment()
     if asked.config is None:
         config, origin = build_config({}, Origin("the command line"), asked.overrides)
     else:
@@ -105,7 +105,7 @@ def open_experiment(asked: Asked) -> Experiment:
     return Experiment(config, origin, load_plugins(), asked.narrowing())
 
 
-def _load_environment() -> None:
+def load_environment() -> None:
     """Read .env of the working directory; what the environment already has stays."""
     if Path(".env").is_file():
         from dotenv import load_dotenv

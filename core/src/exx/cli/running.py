@@ -45,7 +45,7 @@ _run_options = options(
     narrowing_options,
     click.option("--skip-prepare", is_flag=True, help="Leave the prepared items as they are."),
     click.option("--skip-build", is_flag=True, help="Leave the requests as they are."),
-    click.option("--force", is_flag=True, help="Redo phases that are done; accept changed settings."),
+    click.option("--force", is_flag=True, help="Redo what is done; or accept changed settings."),
     set_option,
     json_option,
     click.option("--quiet", is_flag=True, help="No progress display."),
@@ -76,7 +76,8 @@ def _run(given: dict[str, Any]) -> None:
     )
     if given["resume"] and not given["run_id"]:
         raise UsageError("--resume needs --run-id", hint="exx list shows the runs; exx resume RUN_ID needs no config")
-    session = Session.from_options(open_experiment(asked), given)
+    start = Session.of_phase if given.get("as_started") else Session.from_options
+    session = start(open_experiment(asked), given)
     if given["plan_only"]:
         session.show_plan(given["as_json"])
     else:
@@ -143,7 +144,7 @@ def run_phase(name: str, given: dict[str, Any]) -> None:
     """Do one phase of a run, for commands that have options of their own beside."""
     with click.Context(run_command) as ctx:
         run_command.parse_args(ctx, [])
-        _run({**ctx.params, **given, "only_step": name, "resume": True})
+        _run({**ctx.params, **given, "only_step": name, "resume": True, "as_started": True})
 
 
 prepare_command = _phase_command("prepare", "Phase: datasets into prepared items.")

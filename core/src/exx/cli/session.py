@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import asdict, define
 
+from exx.cli.common import load_environment
 from exx.cli.progress import make_progress
 from exx.cli.show import emit_json, note, say, table
 from exx.config.load import build_config
@@ -58,21 +59,34 @@ class Session:
         Raises:
             RunError: There is no such run, or it remembers too little.
         """
+        load_environment()
         folder = experiments_dir / f"run_{run_id}"
         ledger = Ledger.open(folder / "run_state.json")
         try:
             known: Any = ledger.document
             origin = Origin(folder / "config.yaml", Path(known["config_base"]))
             config, _ = build_config(known["config"], origin)
-            options = RunOptions(**_tuples(known["options"]))
-            narrowing = Narrowing(**_tuples(known["narrowing"]))
+            options, narrowing = _started_with(known)
         except (KeyError, TypeError) as cause:
             what = "does not say how it was started" if folder.exists() else "does not exist"
             hint = "exx list shows the runs; exx run CONFIG --run-id ID --resume goes on from a config"
             raise RunError(f"run {run_id} in {experiments_dir} {what}", hint=hint) from cause
         experiment = Experiment(config, origin, load_plugins(), narrowing)
         phases = choose(given["only_step"], given["from_step"], given["to_step"])
-        return cls(Orchestrator(experiment, options, run_id, phases, given["force"]))
+        orchestrator = Orchestrator(experiment, options, run_id, phases, given["force"])
+        if orchestrator.folder.resolve() != folder.resolve():  # going on would start anew, elsewhere
+            hint = "resume in the folder in which the run was started"
+            raise RunError(f"run {run_id} in {experiments_dir} was kept in {config.paths.experiments_dir}", hint=hint)
+        return cls(orchestrator)
+
+    @classmethod
+    def of_phase(cls, experiment: Experiment, given: Mapping[str, Any]) -> Session:
+        """Start one phase of a run that exists, with the limits and trials it was started with."""
+        session = cls.from_options(experiment, given)
+        known: Any = Ledger.open(session.orchestrator.folder / "run_state.json").document
+        if "options" in known:
+            session.orchestrator.options, experiment.narrowing = _started_with(known)
+        return session
 
     def show_plan(self, as_json: bool) -> None:
         """Print phases × trials with the decision and its reason, and what asking would take."""
@@ -102,7 +116,6 @@ class Session:
         orchestrator = self.orchestrator
         orchestrator.experiment.check()
         stop = StopSignal(orchestrator.folder)
-        stop.clear()
         registry = orchestrator.experiment.registry
         registry.on_observer_error = note
         display = make_progress(quiet)
@@ -172,6 +185,10 @@ def _resumable(run_id: str) -> Iterator[None]:
     except Exception:
         note(f"what was finished is kept: exx resume {run_id} goes on")
         raise
+
+
+def _started_with(known: Mapping[str, Any]) -> tuple[RunOptions, Narrowing]:
+    return RunOptions(**_tuples(known["options"])), Narrowing(**_tuples(known["narrowing"]))
 
 
 def _tuples(plain: Mapping[str, Any]) -> dict[str, Any]:

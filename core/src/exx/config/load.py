@@ -40,7 +40,9 @@ def build_config(raw: Any, origin: Origin, overrides: Sequence[str] = ()) -> tup
     if not isinstance(raw, dict):
         raise ConfigError(origin.source, [f"expected a mapping of settings, found {shown(raw)}"])
     for override in overrides:
-        apply_override(raw, override)
+        key = apply_override(raw, override)
+        lines = {k: v for k, v in origin.lines.items() if k != key and not k.startswith((f"{key}.", f"{key}["))}
+        origin = evolve(origin, lines=lines)  # what is found there no longer comes from that line of the file
     return structure(raw, Config, origin, converter=config_converter(origin)), origin
 
 
@@ -52,8 +54,8 @@ def read_yaml(path: Path) -> tuple[Any, dict[str, int]]:
         raise ConfigError(path, ["no such file"], hint="give the path of an experiment.yaml") from cause
     except (OSError, UnicodeDecodeError) as cause:
         raise ConfigError(path, [f"cannot be read: {cause}"]) from cause
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is None:
             return None, {}
@@ -61,10 +63,10 @@ def read_yaml(path: Path) -> tuple[Any, dict[str, int]]:
         return loader.construct_document(node), lines
     except _DuplicateKeyError as cause:
         raise ConfigError(path, [str(cause)]) from cause
-    except yaml.YAMLError as cause:
+    except (yaml.YAMLError, ValueError) as cause:  # a ValueError is a date or number that does not exist
         raise ConfigError(path, [f"is not valid YAML: {' '.join(str(cause).split())}"]) from cause
-    finally:
-        loader.dispose()
+    except RecursionError as cause:
+        raise ConfigError(path, ["a part of it contains itself, or is nested too deeply"]) from cause
 
 
 class _DuplicateKeyError(ValueError):
@@ -88,8 +90,8 @@ def _lines(node: yaml.Node, path: str) -> Iterator[tuple[str, int]]:
             yield from _lines(value, f"{path}[{index}]")
 
 
-def apply_override(raw: dict[str, Any], override: str) -> None:
-    """Set one dotted key to a YAML value, making mappings on the way.
+def apply_override(raw: dict[str, Any], override: str) -> str:
+    """Set one dotted key to a YAML value, making mappings on the way; returns the key.
 
     Raises:
         UsageError: The override has no ``=``, or goes through something that is not a mapping.
@@ -99,7 +101,7 @@ def apply_override(raw: dict[str, Any], override: str) -> None:
         raise UsageError(f"--set {override!r}: expected KEY=VALUE", hint="for example --set stats.random_seed=7")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as cause:
+    except (yaml.YAMLError, ValueError) as cause:
         raise UsageError(f"--set {override!r}: the value is not valid YAML: {cause}") from cause
     *parents, last = key.strip().split(".")
     target = raw
@@ -111,6 +113,7 @@ def apply_override(raw: dict[str, Any], override: str) -> None:
             raise UsageError(f"--set {override!r}: {parent!r} is not a mapping in this config")
         target = inner
     target[last] = value
+    return key.strip()
 
 
 def config_converter(origin: Origin) -> Converter:

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 from attrs import field, frozen
 from attrs.validators import and_, deep_iterable, ge, gt, le, lt, min_len, optional
+
+from exx.config.words import near
+
+
+
+def _each(check: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Mapping[str, Any]], None]:
+    """Hold every value of a mapping to a bound, and name its key when one breaks it."""
+
+    def validate(instance: Any, attribute: Any, mapping: Mapping[str, Any]) -> None:
+        for key, value in mapping.items():
+            check(instance, attribute.evolve(name=f"{attribute.name}.{key}"), value)
+
+    return validate
+
+
+def _caps(_: Any, attribute: Any, sizes: Mapping[str, int | None]) -> None:
+    """Refuse what limits nothing: a misspelt cap would leave a dataset, and its bill, at full size."""
+    known = ("open_book_max_items", "closed_book_max_items")
+    for key in sizes:
+        close = get_close_matches(key, known, n=1, cutoff=0.9)
+        if not key.endswith("_max_items") or (close and key not in known):
+            raise ValueError(f"'{attribute.name}.{key}' unknown key{near(key, (*known, '<dataset>_max_items'))}")
+
 
 _positive = ge(1)
 _share = and_(ge(0.0), le(1.0))
@@ -144,7 +168,9 @@ class Stats:
     enable_fdr: bool = True
     risk_thresholds: tuple[float, ...] = field(default=(0.0, 0.25, 0.5, 0.75, 1.0), validator=deep_iterable(_share))
     tost_alpha: float = field(default=0.05, validator=and_(gt(0.0), lt(0.5)))
-    tost_margins: Mapping[str, float] = field(factory=lambda: {"em": 0.01, "f1": 0.01})
+    tost_margins: Mapping[str, float] = field(
+        factory=lambda: {"em": 0.01, "f1": 0.01}, validator=_each(and_(gt(0.0), le(1.0)))
+    )
 
 
 @frozen(kw_only=True)
@@ -176,13 +202,13 @@ class Config:
         default=(PluginRef("squad_v2"), PluginRef("triviaqa"), PluginRef("nq_open")), validator=min_len(1)
     )
     temps: tuple[float, ...] = field(default=(0.0,), validator=_temps)
-    samples_per_item: Mapping[str, int] = field(factory=dict)
+    samples_per_item: Mapping[str, int] = field(factory=dict, validator=_each(_positive))
     max_new_tokens: TokenLimits = TokenLimits()
     top_p: float = field(default=1.0, validator=and_(gt(0.0), le(1.0)))
     top_k: int = field(default=50, validator=ge(0))
     stop: tuple[str, ...] = ()
     use_batch_api: bool = True
-    sizes: Mapping[str, int | None] = field(factory=dict)
+    sizes: Mapping[str, int | None] = field(factory=dict, validator=and_(_caps, _each(optional(ge(0)))))
     paths: Paths = Paths()
     pricing: Pricing | None = None
     prompt_sets: Mapping[str, PromptChoice] = field(factory=dict)

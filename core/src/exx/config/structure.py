@@ -21,7 +21,8 @@ T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
 Steps = tuple[str, ...]
 
-_BOUND = re.compile(r"^'(?P<field>\w+)' (?P<rest>.*)$", re.DOTALL)
+_BOUND = re.compile(r"^(?P<length>Length of )?'(?P<field>\w+)(?:\.(?P<key>[^']+))?' (?P<rest>.*)$", re.DOTALL)
+_LARGEST_INT = 2**63 - 1  # what JSON written by everybody else can hold
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -157,9 +158,20 @@ def _register_source(converter: Converter, origin: Origin) -> None:
 def _exactly(value: Any, cls: type[T]) -> T:
     """Refuse what ``cls(value)`` would quietly bend: '7', 1.9 and true are not the whole numbers 7, 1 and 1."""
     wanted = (int, float) if cls is float else cls
-    if isinstance(value, wanted) and (cls is bool or not isinstance(value, bool)):
-        return cls(value)  # type: ignore[call-arg]
-    raise TypeError(f"expected {_WORDS.get(cls, cls.__name__)}, found {shown(value)}")
+    if not isinstance(value, wanted) or (isinstance(value, bool) and cls is not bool):
+        raise TypeError(f"expected {_WORDS.get(cls, cls.__name__)}, found {shown(value)}")
+    if isinstance(value, int | float) and not abs(value) <= _LARGEST_INT:  # NaN is not either
+        raise ValueError(f"expected {_WORDS[cls]} of ordinary size, found {shown(value)}")
+    if isinstance(value, str) and not value.isascii():
+        _encodable(value)
+    return cls(value)  # type: ignore[call-arg]
+
+
+def _encodable(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as cause:
+        raise ValueError(f"holds a character that cannot be written: {shown(text)}") from cause
 
 
 def _flatten(error: BaseException, path: Steps) -> Iterator[tuple[Steps, str]]:
@@ -177,7 +189,12 @@ def _flatten(error: BaseException, path: Steps) -> Iterator[tuple[Steps, str]]:
     else:
         text = str(error.args[0]) if error.args else repr(error)
         bound = _BOUND.match(text)
-        yield ((*path, bound["field"]), bound["rest"]) if bound else (path, text)
+        yield (path + _named(bound), ("length " if bound["length"] else "") + bound["rest"]) if bound else (path, text)
+
+
+def _named(bound: re.Match[str]) -> Steps:
+    """The field, and the key within it, that a validator's message names."""
+    return (bound["field"], bound["key"]) if bound["key"] else (bound["field"],)
 
 
 def _step(error: BaseException) -> str:

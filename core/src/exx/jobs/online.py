@@ -19,7 +19,8 @@ def answer_all(
         connection: The model.
         requests: Taken as they are needed.
         concurrency: Most requests under way at once.
-        check_stop: Called before each request; raises to stop. Requests under way then are waited for and yielded.
+        check_stop: Called before each request; raises to stop. Requests under way then are waited for and yielded;
+            so they are when one of them raises.
     """
     if concurrency <= 1:
         for request in requests:
@@ -52,6 +53,10 @@ def _in_threads(
             break
         done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
         for future in done:
-            yield future.result()
+            problem = future.exception()
+            if problem is None:
+                yield future.result()
+            else:
+                stopped = stopped or problem
     if stopped is not None:
         raise stopped

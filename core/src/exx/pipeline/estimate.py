@@ -59,7 +59,7 @@ class Estimate:
 def estimate(orchestrator: Orchestrator) -> Estimate:
     """Estimate a run from its datasets, prompts and settings; no network."""
     experiment = orchestrator.experiment
-    absent = [dataset.name for dataset in experiment.datasets if dataset.instance.digest() is None]
+    absent = [dataset.name for dataset in experiment.datasets if dataset.call("digest") is None]
     if absent:
         note = f"no estimate: {', '.join(absent)} is not on this machine yet; exx prepare fetches it"
         return Estimate(None, None, None, None, None, (note,))

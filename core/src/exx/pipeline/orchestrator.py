@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
-from attrs import asdict, define, field, frozen
+from attrs import asdict, define, evolve, field, frozen
 
 from exx import __version__
 from exx.config.dump import differences, to_plain
@@ -23,6 +24,8 @@ from exx.state.ledger import Decision, StageRecord, decide, describe, digest, no
 from exx.state.lock import run_lock
 from exx.state.run_state import Ledger
 from exx.state.stop import StopSignal
+
+_TELL_EVERY = 0.1
 
 
 @frozen
@@ -43,7 +46,7 @@ class Orchestrator:
         options: The command line's part.
         run_id: Name of the run.
         phases: Which phases to see to.
-        force: Redo phases that are done, and go on in spite of a changed config.
+        force: Redo phases that are done; after a change of settings, only those that depend on it.
     """
 
     experiment: Experiment
@@ -52,6 +55,7 @@ class Orchestrator:
     phases: Sequence[Phase]
     force: bool = False
     warnings: list[str] = field(factory=list)
+    _redo_all: bool = field(default=False, init=False)
 
     @property
     def folder(self) -> Path:
@@ -67,6 +71,7 @@ class Orchestrator:
     def plan(self) -> list[PlannedPhase]:
         """Say for every phase and trial whether it would run, and why; touches nothing."""
         contexts = self.contexts(StopSignal(self.folder))
+        self._redo_all = self.force and not self._drift(contexts[0].run_ledger)
         planned: list[PlannedPhase] = []
         shared = [phase for phase in self.phases if phase.scope == "run"]
         first = self._plan_phases(contexts[0], shared, None, planned)
@@ -93,9 +98,11 @@ class Orchestrator:
             ExxError: A phase failed; it is noted in run_state.json.
         """
         with run_lock(self.folder):
+            stop.clear()
             self._clean_up()
             contexts = self.contexts(stop)
-            self.warnings += [c.ledger.note for c in contexts if c.ledger.note]
+            ledgers = [contexts[0].run_ledger, *(ctx.ledger for ctx in contexts)]
+            self.warnings += [ledger.note for ledger in ledgers if ledger.note]
             self._open(contexts[0].run_ledger)
             with self._told(contexts[0].run_ledger):
                 for ctx in contexts:
@@ -130,9 +137,12 @@ class Orchestrator:
 
     def _open(self, ledger: Ledger) -> None:
         config, options = to_plain(self.experiment.config), asdict(self.options)
-        known: Any = ledger.document.get("config")
-        if isinstance(known, Mapping) and not self.force:
-            self._refuse_drift(known, config, ledger.document.get("options"), options)
+        changed = self._drift(ledger)
+        if changed and not self.force:
+            lines = "\n".join(f"    {line}" for line in changed)
+            hint = "--force goes on with the new settings and redoes what depends on them; or choose another --run-id"
+            raise RunError(f"run {self.run_id} was started with other settings:\n{lines}", hint=hint)
+        self._redo_all = self.force and not changed
         write_text(self.folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
         ledger.document.setdefault("created_at", now())
         ledger.update(
@@ -151,31 +161,31 @@ class Orchestrator:
             exx_core=__version__,
         )
 
-    def _refuse_drift(self, known: Mapping[str, Any], config: Mapping[str, Any], had: Any, options: Any) -> None:
-        changed = list(differences(known, config))
-        changed += [f"options.{line}" for line in differences(had or {}, _as_json(options))]
-        if changed:
-            lines = "\n".join(f"    {line}" for line in changed)
-            hint = "--force goes on with the new settings and redoes what depends on them; or choose another --run-id"
-            raise RunError(f"run {self.run_id} was started with other settings:\n{lines}", hint=hint)
+    def _drift(self, ledger: Ledger) -> list[str]:
+        """Say what is set otherwise than when the run was started."""
+        known: Any = ledger.document.get("config")
+        had: Any = ledger.document.get("options")
+        if not isinstance(known, Mapping):
+            return []
+        changed = list(differences(known, to_plain(self.experiment.config)))
+        return changed + [f"options.{line}" for line in differences(had or {}, _as_json(asdict(self.options)))]
 
     @contextmanager
     def _told(self, ledger: Ledger) -> Iterator[None]:
         """Tell observers, and the run's state, how it begins and ends."""
         registry, run = self.experiment.registry, self.run
         registry.observe("exx_run_started", run=run)
-        outcome, problem = "failed", "interrupted"
+        outcome = "done"
         try:
             yield
-            outcome, problem = "done", ""
-        except StopRequested as stopped:
-            outcome, problem = "stopped", stopped.message
+        except BaseException as cause:
+            outcome = "stopped" if isinstance(cause, StopRequested | KeyboardInterrupt) else "failed"
+            with suppress(ExxError):  # a full disk, say: then what happened matters more than the note of it
+                ledger.update(status=outcome, finished_at=now(), last_error=_in_words(cause))
             raise
-        except Exception as cause:
-            problem = str(cause) if isinstance(cause, ExxError) else repr(cause)
-            raise
+        else:
+            ledger.update(status=outcome, finished_at=now(), last_error=None)
         finally:
-            ledger.update(status=outcome, finished_at=now(), last_error=problem or None)
             registry.observe("exx_run_finished", run=run, outcome=outcome)
 
     def _describe_trial(self, ctx: TrialContext) -> None:
@@ -207,7 +217,7 @@ class Orchestrator:
         decision = decide(ledger.stages.get(phase.name), phase.inputs(ctx), ctx.run.folder)
         if decision.execute:
             return decision
-        if self.force:
+        if self._redo_all:
             return Decision(True, "--force")
         lost = phase.still_holds(ctx)
         return Decision(True, lost) if lost else decision
@@ -223,7 +233,15 @@ class Orchestrator:
         registry.observe("exx_phase_started", run=ctx.run, trial=slug, phase=phase.name)
         ledger.begin(phase.name, inputs)
         ctx.progress = self._progress(ctx, phase.name, slug)
-        outcome: Outcome = phase.run(ctx)
+        try:
+            outcome: Outcome = phase.run(ctx)
+        except StopRequested:
+            raise
+        except Exception as cause:
+            with suppress(ExxError):
+                failed = evolve(ledger.stages[phase.name], status="failed", summary=_in_words(cause))
+                ledger.finish(phase.name, failed)
+            raise
         record = StageRecord(
             status="done",
             inputs=inputs,
@@ -236,12 +254,23 @@ class Orchestrator:
         registry.observe("exx_phase_finished", run=ctx.run, trial=slug, phase=phase.name, outcome=outcome.summary)
 
     def _progress(self, ctx: TrialContext, phase: str, slug: str) -> Progress:
+        told = 0.0
+
         def progress(done: int, total: int) -> None:
-            self.experiment.registry.observe(
-                "exx_progress", run=ctx.run, trial=slug, phase=phase, done=done, total=total
-            )
+            nonlocal told
+            if done == total or time.monotonic() - told >= _TELL_EVERY:
+                told = time.monotonic()
+                self.experiment.registry.observe(
+                    "exx_progress", run=ctx.run, trial=slug, phase=phase, done=done, total=total
+                )
 
         return progress
+
+
+def _in_words(cause: BaseException) -> str:
+    if isinstance(cause, KeyboardInterrupt):
+        return "interrupted at once"
+    return cause.message if isinstance(cause, ExxError) else repr(cause)
 
 
 def stamp_of(bound: Bound) -> dict[str, Json]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TextIO
 
 import orjson
+from attrs import frozen
 
 from exx import __version__
 from exx.errors import DataError
@@ -35,6 +36,8 @@ COLUMNS = (
     "model",
 )
 _ERROR, _TEXT = COLUMNS.index("error"), COLUMNS.index("response_text")
+_WHOLE = ("sample_index", "prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens")
+_SMALLEST_BLOCK, _LARGEST_BLOCK = 2**20, 2**26
 Row = list[Any]
 
 
@@ -95,8 +98,18 @@ def parse_results(results: Path, out: Path, expected: set[str] | None = None) ->
     return len(rows)
 
 
+@frozen
+class _Lines:
+    """Ends rows with a bare newline, while the csv module, told of both characters, quotes fields that hold either."""
+
+    file: TextIO
+
+    def write(self, row: str) -> None:
+        self.file.write(row.removesuffix("\r\n") + "\n")
+
+
 def _write(file: TextIO, rows: Iterable[Row]) -> None:
-    writer = csv.writer(file, lineterminator="\n")
+    writer = csv.writer(_Lines(file), lineterminator="\r\n")
     writer.writerow(COLUMNS)
     writer.writerows(rows)
 
@@ -125,8 +138,7 @@ def _row(path: Path, number: int, line: bytes) -> Row:
 def _answer(record: Mapping[str, Any]) -> list[Any]:
     """The columns from ``request_id`` on, whichever of the known shapes the row has."""
     error = error_text(record)
-    response = record.get("response") or {}
-    body = response.get("body") or response
+    body = _body(record)
     if error:
         return [body.get("id") or "", "", "", 0, 0, 0, error, 0, body.get("model") or ""]
     choice = body["choices"][0]
@@ -149,21 +161,28 @@ def _answer(record: Mapping[str, Any]) -> list[Any]:
 def _content(choice: Mapping[str, Any]) -> str:
     content = (choice.get("message") or {}).get("content", choice.get("text"))
     if isinstance(content, list):
-        content = "".join(part.get("text", "") for part in content if isinstance(part, dict))
+        content = "".join(part.get("text") or "" for part in content if isinstance(part, dict))
     return (content or "").replace("\x00", "\ufffd")
 
 
 def error_text(record: Mapping[str, Any]) -> str:
     """Why a row has no answer, whatever shape the error has; empty for a row with one."""
     response = record.get("response") or {}
-    body = response.get("body") or {}
+    body = _body(record)
     error = record.get("error") or response.get("error") or body.get("error")
     if error:
         return str(error.get("message") or error) if isinstance(error, dict) else str(error)
     status = response.get("status_code")
     if isinstance(status, int) and status >= 400:
         return f"HTTP status {status}"
-    return "" if (body or response).get("choices") else "no answer in the result row"
+    return "" if body.get("choices") else "no answer in the result row"
+
+
+def _body(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The answer's own object: batch services wrap it in ``body``; a failing server may put a page of text there."""
+    response: Mapping[str, Any] = record.get("response") or {}
+    body: Any = response.get("body") or response
+    return body if isinstance(body, dict) else {}
 
 
 def _compare(results: Path, got: set[str], expected: set[str]) -> None:
@@ -179,14 +198,19 @@ def _compare(results: Path, got: set[str], expected: set[str]) -> None:
 
 
 def write_parquet(csv_path: Path) -> Path:
-    """Write the same table beside a CSV file as Parquet."""
+    """Write the same table beside a predictions file as Parquet; text stays text, whatever it looks like."""
+    import pyarrow as pa
     from pyarrow import csv as arrow_csv
     from pyarrow import parquet
 
     path = csv_path.with_suffix(".parquet")
+    whole, numbers = dict.fromkeys(_WHOLE, pa.int64()), {"temp": pa.float64()}
+    types = {**dict.fromkeys(COLUMNS, pa.string()), **whole, **numbers}
+    # A row has to fit into a block, and an answer may be long.
+    read = arrow_csv.ReadOptions(block_size=min(max(csv_path.stat().st_size, _SMALLEST_BLOCK), _LARGEST_BLOCK))
     options = arrow_csv.ParseOptions(newlines_in_values=True)
-    convert = arrow_csv.ConvertOptions(strings_can_be_null=False)
-    table = arrow_csv.read_csv(csv_path, parse_options=options, convert_options=convert)
+    convert = arrow_csv.ConvertOptions(strings_can_be_null=False, column_types=types)
+    table = arrow_csv.read_csv(csv_path, read_options=read, parse_options=options, convert_options=convert)
     with atomic_path(path) as temporary:
         parquet.write_table(table, temporary)
     return path

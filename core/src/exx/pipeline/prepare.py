@@ -38,7 +38,7 @@ class Prepare(FilePhase):
             "exx-core": __version__,
         }
         for index, dataset in enumerate(ctx.experiment.datasets):
-            inputs[f"dataset {dataset.name}[{index}]"] = digest([dataset.stamp(), _content(dataset)])
+            inputs[f"dataset {dataset.name}[{index}]"] = digest([dataset.stamp(), dataset.call("digest")])
         return inputs
 
     def run(self, ctx: TrialContext) -> Outcome:
@@ -72,16 +72,6 @@ class Prepare(FilePhase):
         return Outcome(
             artifacts=[*paths, manifest], summary=words, details={"datasets": described, "items": len(items)}
         )
-
-
-def _content(dataset: Bound) -> str | None:
-    try:
-        content: str | None = dataset.instance.digest()
-    except ExxError:
-        raise
-    except Exception as cause:
-        raise dataset.failure(cause) from cause
-    return content
 
 
 def load_items(dataset: Bound) -> tuple[list[Item], Mapping[str, Json]]:

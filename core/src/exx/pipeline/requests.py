@@ -73,5 +73,5 @@ def items_if_simulated(experiment: Experiment, items: Mapping[str, Item]) -> Map
 
 def identity_of(ctx: TrialContext) -> Mapping[str, Json]:
     """What the backend says determines its answers beyond the request."""
-    identity: Mapping[str, Json] = ctx.experiment.backend.instance.identity(ctx.trial.model)
+    identity: Mapping[str, Json] = ctx.experiment.backend.call("identity", ctx.trial.model)
     return identity

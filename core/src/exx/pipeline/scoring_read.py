@@ -139,9 +139,17 @@ def _rows(path: Path) -> Iterator[tuple[Any, dict[str, int]]]:
     except OSError as cause:
         raise DataError(path, f"cannot be read: {cause.strerror or cause}") from cause
     except UnicodeDecodeError as cause:
-        raise DataError(path, f"not UTF-8 text ({cause.reason} at byte {cause.start})") from cause
+        raise DataError(path, f"not UTF-8 text ({cause.reason})", line=_first_bad_line(path)) from cause
     finally:
         csv.field_size_limit(limit)
+
+
+def _first_bad_line(path: Path) -> int:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if line != line.decode(errors="replace").encode():
+                return number
+    return 1
 
 
 def _add_slot(found: Predictions, kind: str, condition: str, temp: str, sample: str) -> int:

@@ -119,7 +119,8 @@ def _arrow(path: Path) -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv
 
-    header = path.open(encoding="utf-8").readline().rstrip("\n").split(",")
+    with path.open(encoding="utf-8") as file:
+        header = file.readline().rstrip("\n").split(",")
     types = dict.fromkeys(header, pa.float64())
     types |= dict.fromkeys((*KEYS, "group"), pa.string()) | dict.fromkeys(COUNTS, pa.int64()) | {"temp": pa.float64()}
     options = csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)

@@ -156,7 +156,8 @@ def _checked(bound: Bound, finding: Any, address: Address | None) -> Finding:
     if not isinstance(finding, Finding):
         raise _complaint(bound, f"it returned {type(finding).__name__}, expected a Finding")
     if address is None or finding.address != address:
-        raise _complaint(bound, f"its finding on {finding.metric!r} has the address of another block: {finding.address}")
+        found = f"its finding on {finding.metric!r} has the address of another block"
+        raise _complaint(bound, f"{found}: {finding.address}")
     what = f"its finding on {finding.metric!r} at {place(address)}"
     try:
         plain: dict[str, Any] = {name: number(getattr(finding, name), name) for name in NUMBERS}

@@ -7,13 +7,13 @@ the store is never asked again.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from typing import ClassVar
 
 from attrs import define, field
 
-from exx.errors import ExxError
+from exx.errors import BackendError, ExxError
 from exx.interfaces import Connection
 from exx.jobs.online import answer_all
 from exx.pipeline.build import read_parts
@@ -22,7 +22,7 @@ from exx.pipeline.items import PreparedItems
 from exx.pipeline.requests import chunks, identity_of, items_if_simulated, read_requests
 from exx.records import Item, Json, Request, Response
 from exx.responses import ResponseStore
-from exx.state.ledger import digest
+from exx.state.ledger import decide, digest
 
 _COMMIT_ROWS = 200
 _COMMIT_SECONDS = 2.0
@@ -46,7 +46,7 @@ class Submit:
     def still_holds(self, ctx: TrialContext) -> str | None:
         """A response may have gone with its store; unless the raw results that were made of it are all there."""
         poll = ctx.ledger.stages.get("poll")
-        if poll and all((ctx.run.folder / a.path).is_file() for a in poll.artifacts):
+        if poll and not decide(poll, poll.inputs, ctx.run.folder).execute:
             return None
         with ctx.open_store() as store:
             lost = sum(
@@ -63,13 +63,19 @@ class Submit:
         with ctx.open_store() as store, _Asker(ctx, items) as asker:
             for chunk in _all_chunks(ctx, items):
                 ctx.stop.check()
-                missing = set(store.missing([request.key for request in chunk]))
-                tally.reused += len(chunk) - len(missing)
+                missing = set(store.missing([request.key for request in chunk])) - tally.failures
                 to_ask = [r for r in _first_of_each(chunk) if r.key in missing]
-                for response in _stored(store, asker.ask(to_ask)):
-                    tally.count(response)
-                    ctx.progress(tally.done, total)
+                tally.reused += len(chunk) - len(to_ask)
+                tally.answered += sum(r.key not in missing and r.key not in tally.failures for r in chunk)
+                # Closed here, and not when it is collected: what was answered has to be stored while the store is open.
+                with closing(_stored(store, asker.ask(to_ask))) as responses:
+                    for response in responses:
+                        tally.count(response)
+                        ctx.progress(tally.done, total)
                 ctx.progress(tally.done, total)
+        if not tally.answered:
+            hint = "nothing was lost; mend the cause, then exx resume asks again"
+            raise BackendError(f"every one of {total} requests failed; the first: {tally.first_error}", hint=hint)
         return Outcome(summary=tally.words(), details=tally.details())
 
 
@@ -78,7 +84,9 @@ class _Tally:
     total: int
     asked: int = 0
     reused: int = 0
-    failed: int = 0
+    answered: int = 0
+    first_error: str = ""
+    failures: set[str] = field(factory=set)
 
     @property
     def done(self) -> int:
@@ -86,14 +94,18 @@ class _Tally:
 
     def count(self, response: Response) -> None:
         self.asked += 1
-        self.failed += response.error is not None
+        if response.error is None:
+            self.answered += 1
+        else:
+            self.first_error = self.first_error or response.error
+            self.failures.add(response.key)
 
     def words(self) -> str:
-        failed = f", {self.failed} failed" if self.failed else ""
+        failed = f", {len(self.failures)} failed" if self.failures else ""
         return f"{self.asked} asked, {self.total - self.asked} answered before{failed}"
 
     def details(self) -> dict[str, Json]:
-        return {"asked": self.asked, "answered_before": self.total - self.asked, "failed": self.failed}
+        return {"asked": self.asked, "answered_before": self.total - self.asked, "failed": len(self.failures)}
 
 
 def _all_chunks(ctx: TrialContext, items: Mapping[str, Item]) -> Iterator[Sequence[Request]]:
@@ -143,7 +155,7 @@ class _Asker:
             raise backend.failure(cause) from cause
 
 
-def _stored(store: ResponseStore, responses: Iterable[Response]) -> Iterator[Response]:
+def _stored(store: ResponseStore, responses: Iterable[Response]) -> Generator[Response, None, None]:
     """Hand responses on, storing them in batches; whatever ends the stream, what was answered is stored."""
     pending: list[Response] = []
     since = time.monotonic()

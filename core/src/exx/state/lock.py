@@ -12,7 +12,7 @@ import orjson
 from filelock import FileLock, Timeout
 
 from exx.errors import RunError
-from exx.state.files import writing
+from exx.state.files import cannot_write, writing
 from exx.state.ledger import now
 
 
@@ -28,11 +28,12 @@ def run_lock(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock", timeout=0)
     try:
-        with writing(folder / ".lock"):
-            lock.acquire()
-    except Timeout as cause:
+        lock.acquire()
+    except Timeout as cause:  # an OSError too, so it has to be told apart first
         hint = "wait for it, watch it with exx status, or ask it to stop with exx stop"
         raise RunError(f"run {folder.name} is in use by {_holder(owner)}", hint=hint) from cause
+    except OSError as cause:
+        raise cannot_write(folder / ".lock", cause) from cause
     try:
         with writing(owner):
             owner.write_bytes(orjson.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now()}))

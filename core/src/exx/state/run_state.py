@@ -11,7 +11,7 @@ from attrs import define, evolve, field
 
 from exx.errors import DataError
 from exx.records import Json
-from exx.state.files import read_json, write_json
+from exx.state.files import read_json, write_json, writing
 from exx.state.ledger import StageRecord, now
 
 SCHEMA_VERSION = 2
@@ -26,12 +26,14 @@ class Ledger:
         stages: By phase name.
         document: Everything else in the file.
         note: What had to be done to read the file, in words; None when it was whole.
+        aside: Where the damaged file is kept once a new one is saved.
     """
 
     path: Path
     stages: dict[str, StageRecord] = field(factory=dict)
     document: dict[str, Json] = field(factory=dict)
     note: str | None = None
+    aside: Path | None = None
 
     @classmethod
     def open(cls, path: Path) -> Ledger:
@@ -46,8 +48,8 @@ class Ledger:
             return cls._parse(path, read_json(path))
         except (DataError, KeyError, TypeError, AttributeError) as cause:
             aside = path.with_name(f"{path.name}.damaged-{now().replace(':', '')}")
-            shutil.copyfile(path, aside)
-            return cls(path, note=f"{path} could not be used ({cause}); it is kept as {aside.name} and rebuilt")
+            note = f"{path} could not be used ({cause}); it is kept as {aside.name} and rebuilt"
+            return cls(path, note=note, aside=aside)
 
     @classmethod
     def _parse(cls, path: Path, data: Any) -> Ledger:
@@ -58,7 +60,11 @@ class Ledger:
         return cls(path, stages, rest)
 
     def save(self) -> None:
-        """Write the file."""
+        """Write the file; a damaged one is first put aside."""
+        if self.aside is not None:
+            with writing(self.aside):
+                shutil.copyfile(self.path, self.aside)
+            self.aside = None
         stages = {name: record.to_json() for name, record in self.stages.items()}
         write_json(self.path, {"schema_version": SCHEMA_VERSION, **self.document, "stage_status": stages})
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
 from exx.errors import StopRequested
+from exx.state.files import writing
 
 STOP_FILE = "STOP_REQUESTED"
+_FOUND = f"{STOP_FILE} was found"
 _LOOK_EVERY = 0.5
 
 
@@ -33,7 +35,7 @@ class StopSignal:
         if self._why is None and time.monotonic() - self._looked > _LOOK_EVERY:
             self._looked = time.monotonic()
             if self._file.exists():
-                self._why = f"{STOP_FILE} was found"
+                self._why = _FOUND
         return self._why
 
     def request(self, why: str) -> None:
@@ -50,9 +52,11 @@ class StopSignal:
             raise StopRequested(f"stopped: {self.reason}")
 
     def clear(self) -> None:
-        """Forget a request that was answered by an earlier stop."""
-        self._file.unlink(missing_ok=True)
-        self._why = None
+        """Forget a file that an earlier stop has answered; a signal that came in the meantime still counts."""
+        with writing(self._file):
+            self._file.unlink(missing_ok=True)
+        if self._why == _FOUND:
+            self._why = None
 
 
 @contextmanager
@@ -64,7 +68,8 @@ def signals_stop(stop: StopSignal, told: Callable[[str], None]) -> Iterator[None
         if stop.reason and number == signal.SIGINT:
             raise KeyboardInterrupt
         stop.request(f"{name} received")
-        told(f"{name}: stopping at the next safe point; press Ctrl-C again to stop at once")
+        with suppress(RuntimeError):  # the signal came in the middle of another message; stopping matters more
+            told(f"{name}: stopping at the next safe point; press Ctrl-C again to stop at once")
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -19,11 +19,15 @@ def _listed(phrases: str) -> frozenset[str]:
     return frozenset(phrase.strip() for phrase in " ".join(phrases.split()).split(","))
 
 
-_HOW = rf"""(?:{
-    _any('''really|honestly|actually|just|still|simply|currently|yet|even|also|explicitly|directly|specifically|clearly
-    definitively|accurately|confidently|reliably|exactly|precisely|quite|entirely|completely|at all|100%|to|be|seem
-    appear|provide enough information to''')
-} )*"""
+_HOW = (
+    "(?:"
+    + _any(
+        """really|honestly|actually|just|still|simply|currently|yet|even|also|explicitly|directly|specifically|clearly
+        definitively|accurately|confidently|reliably|exactly|precisely|quite|entirely|completely|at all|100%|to|be|seem
+        appear"""
+    )
+    + " )*"
+)
 _NOT = _any("(?:do|does|did) not|don't|doesn't|didn't|dont|doesnt|never|fails? to")
 _CANNOT = _any(
     """can ?not|can't|cant|could not|couldn't|(?:am|is|was|are|were) (?:unable|not able)(?: to)?
@@ -132,17 +136,17 @@ DECLINES = re.compile(
         {_BURIED}"""
     )
 )
-"""How a sentence that declines begins. ``_BURIED`` ones name first what was asked for: "The year is not given here"."""
+"""How a sentence that declines begins; ``_BURIED`` ones name first what was asked for."""
 
 LEAD_IN = re.compile(
     "(?:"
     + _any(
-        rf"""well|um+|uh+|hmm+|oh|ok|okay|no(?=,)|unfortunately|regrettably|sadly|honestly|frankly|actually|to be honest
-        sorry|(?:my )?apologies|i apologi[sz]e|i'?m (?:very |so |really )?sorry|i am (?:very |so )?sorry
+        rf"""well|um+|uh+|hmm+|oh|ok|okay|no(?=,)|unfortunately|regrettably|sadly|honestly|frankly|actually
+        to be honest|sorry|(?:my )?apologies|i apologi[sz]e|i'?m (?:very |so |really )?sorry|i am (?:very |so )?sorry
         '?m sorry|(?:i'm|i am) afraid(?: that)?|i (?:think|believe|would say|must say|have to say)(?: that)?
         it (?:seems|appears|looks like)(?: that)?|as an? (?:ai|large)?(?: ?language model| assistant| model)?
         as of [^,;]{{1,60}}|(?:since|because|as) [^,]{{1,80}}(?=,)
-        (?:(?:based |relying )?(?:only |solely |strictly )?(?:on|from|in)|according to|given|after reading) {_PASSAGE}"""
+        (?:(?:based |relying )?(?:only |solely )?(?:on|from|in)|according to|given|after reading) {_PASSAGE}"""
     )
     + r"(?:\s*[,:.!-]+\s*|\s+)(?:but |however,? |that |and )?)+"
 )
@@ -188,7 +192,8 @@ ABOUT = re.compile(
         """please|sorry|i'?m sorry|i am sorry|apologies|thank|thanks|let me know|feel free|as an ai|additional|do you
         if you (?:can|could|have|need|provide|would|want|give|share|tell)|you (?:may|might|could|can|should|would)
         (?:could|can|would) you|i (?:would|will|'d) need|i need|i can (?:help|try|only)|is there|may i
-        without (?:more|further)|(?:more|further) (?:context|information|details)|my (?:knowledge|training)|i recommend|i suggest"""
+        without (?:more|further)|(?:more|further) (?:context|information|details)|my (?:knowledge|training)|i recommend
+        i suggest"""
     )
     + r"\b|(?:therefore|thus|hence|so|as a result|consequently|for this reason),? "
     + _any("no answer|unanswerable|unknown|not answerable|it is unanswerable")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from exx_markdown.text import dollars, escape, number, p_value, share, table, where
@@ -16,35 +16,61 @@ _CROSSED = ("answer_match", "em")
 def balance(results: Results) -> list[str]:
     """How many questions have an answer in both arms."""
     rows = []
-    for part in results.blocks(subgroups=True):
+    for part, name in _parts(results):
         alone = part.content.get("n_unpaired") or {}
-        missing = [f"{name} {entry['n_missing']:,}" for name, entry in part.metrics.items() if entry.get("n_missing")]
-        rows.append(
-            [
-                *_place(part.address),
-                f"{part.content.get('n_items', 0):,}",
-                f"{alone.get('control', 0):,}",
-                f"{alone.get('treatment', 0):,}",
-                ", ".join(missing) or "none",
-            ]
-        )
-    header = ["Where", "Of these", "Pairs", "Control only", "Treatment only", "Pairs without a value"]
+        arms = [f"{alone.get(arm, 0):,}" for arm in ("control", "treatment")]
+        missing = [_lost(results, part.metrics), _undefined(results, part.metrics)]
+        place = where(part.address.temp, part.address.type)
+        rows.append([place, name, f"{part.content.get('n_items', 0):,}", *arms, *missing])
+    header = ["Where", "Part", "Pairs", "Control only", "Treatment only", "Lost in one arm", "No value in either arm"]
     intro = (
-        "Every question is compared with itself: only questions with an answer in both arms count. A pair has no value "
-        "for a metric where the metric does not apply, or where an answer was lost."
+        "Every question is compared with itself: only those with an answer in both arms count. A pair that lost its "
+        "value in one arm is left out. One without a value in either arm is mostly a question that the metric does not "
+        "apply to."
     )
     return ["## Data and pairing", intro, table(header, rows, numbers=(2, 3, 4))]
 
 
-def _place(address: Address) -> tuple[str, str]:
-    part = "all" if address.subgroup is None else f"{address.subgroup[0]} {address.subgroup[1]}"
-    return where(address.temp, address.type), part
+def _lost(results: Results, metrics: Mapping[str, Any]) -> str:
+    missing = {name: entry.get("missing") or {} for name, entry in metrics.items()}
+    return _counted(
+        results, {name: arms.get("control", 0) + arms.get("treatment", 0) for name, arms in missing.items()}
+    )
+
+
+def _undefined(results: Results, metrics: Mapping[str, Any]) -> str:
+    return _counted(results, {name: (entry.get("missing") or {}).get("both", 0) for name, entry in metrics.items()})
+
+
+def _counted(results: Results, counts: Mapping[str, int]) -> str:
+    """Metrics by how many pairs they lack: ``3 in every metric``, or ``226 in False answers``."""
+    by_count: dict[int, list[str]] = {}
+    for name, count in counts.items():
+        by_count.setdefault(count, []).append(results.metric(name).title)
+    told = [f"{count:,} in {', '.join(titles)}" for count, titles in sorted(by_count.items()) if count]
+    if len(by_count) == 1 and told:
+        return f"{next(iter(by_count)):,} in every metric"
+    return "; ".join(told) or "0"
+
+
+def _parts(results: Results) -> Iterator[tuple[Any, str]]:
+    """Every block with a name; a part that is the whole is named with it and not shown twice."""
+    only: set[str] = set()
+    for part in results.blocks(subgroups=True):
+        if part.address.subgroup is None:
+            subgroups = part.content.get("subgroups", {})
+            only = {column for column, values in subgroups.items() if len(values) == 1}
+            alone = [f"{column} {value}" for column in subgroups if column in only for value in subgroups[column]]
+            yield part, f"all: {', '.join(alone)}" if alone else "all"
+        elif part.address.subgroup[0] not in only:
+            yield part, " ".join(part.address.subgroup)
 
 
 def answers(results: Results) -> list[str]:
     """What came back in each arm."""
     if not results.has("per_item_scores.csv"):
         return ["## Answers", "per_item_scores.csv is not among the results, so answers cannot be counted."]
+    places = [_where(whole.address) for whole in results.blocks()]
     rows = [
         [
             where(arm.temp, arm.type),
@@ -56,7 +82,9 @@ def answers(results: Results) -> list[str]:
             _count(arm.truncated),
             _count(arm.failed),
         ]
-        for arm in sorted(results.arms, key=lambda arm: (arm.temp, arm.type, arm.dataset, arm.condition))
+        for arm in sorted(
+            results.arms, key=lambda arm: (places.index((arm.temp, arm.type)), arm.dataset, arm.condition)
+        )
     ]
     header = ["Where", "Dataset", "Arm", "Questions", "Answers", "Abstained", "Cut off", "Failed"]
     intro = (
@@ -90,7 +118,7 @@ def _by_part(results: Results, place: Address, column: str) -> list[str]:
         if here and part.address.subgroup and part.address.subgroup[0] == column:
             header, *cells = results.verdict_table(results.subgroup_verdict(part))
             rows += [[part.address.subgroup[1], row[0], *row[2:]] for row in cells]
-    head = [column, header[0], *header[2:]]
+    head = [column.capitalize(), header[0], *header[2:]]
     return [f"### {where(place.temp, place.type)}, by {escape(column)}", table(head, rows, numbers=range(2, 9))]
 
 
@@ -98,13 +126,25 @@ def crossed(results: Results) -> list[str]:
     """Which questions changed sides: McNemar's table of the metrics that mean right or wrong."""
     paragraphs = []
     for whole in results.blocks():
+        tables: list[tuple[str, Mapping[str, Any]]] = []
         for name in _CROSSED:
             found = whole.metrics.get(name, {}).get("mcnemar")
             if isinstance(found, Mapping) and "both" in found:
-                paragraphs += _square(f"{results.metric(name).title}, {where(*_where(whole.address))}", found)
+                tables.append((results.metric(name).title, found))
+        for found in _distinct(found for _, found in tables):
+            titles = " and ".join(title for title, other in tables if _counts(other) == _counts(found))
+            paragraphs += _square(f"{titles}: {where(*_where(whole.address))}", found)
     if not paragraphs:
         return []
     return ["## Questions that changed sides", *paragraphs]
+
+
+def _distinct(tables: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return list({_counts(table): table for table in tables}.values())
+
+
+def _counts(table: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(table.get(key) for key in ("both", "b", "c", "neither", "n_undecided"))
 
 
 def _where(address: Address) -> tuple[float, str]:
@@ -143,7 +183,8 @@ def tests(results: Results) -> list[str]:
     """Every finding about all questions together, with its family of hypotheses."""
     paragraphs: list[str] = []
     for whole in results.blocks():
-        rows = [_tested(results, finding) for finding in results.findings if finding.address == whole.address]
+        here = [finding for finding in results.findings if finding.address == whole.address]
+        rows = [_tested(results, finding) for finding in sorted(here, key=lambda finding: _rank(results, finding))]
         if rows:
             header = ["Metric", "Analysis", "n", "Estimate", "Interval", "p", "q", "Family", "Note"]
             paragraphs += [f"### {where(*_where(whole.address))}", table(header, rows, numbers=range(2, 7))]
@@ -155,6 +196,13 @@ def tests(results: Results) -> list[str]:
         "counted once already, or one of a kind that is not adjusted. findings.csv has these and the findings by part."
     )
     return ["## Every test", intro, *paragraphs]
+
+
+def _rank(results: Results, finding: Finding) -> tuple[int, str, str]:
+    """Primary metrics first, and everything about one metric together."""
+    primary = results.primary
+    place = primary.index(finding.metric) if finding.metric in primary else len(primary)
+    return place, results.metric(finding.metric).title, finding.analysis
 
 
 def _tested(results: Results, finding: Finding) -> list[str]:
@@ -200,9 +248,9 @@ def _dearer(temp: float, change: Mapping[str, Any]) -> str:
         return ""
     prompt, answer = (f"{value / 1000:+.1f}".replace("-", "−") for value in tokens)
     money = change["usd_per_1000_requests"]
-    price = "" if money is None else f"{dollars(money, signed=True)} per 1,000 requests: "
+    price = f" costs {dollars(abs(money))} {'less' if money < 0 else 'more'} per 1,000 requests, and" if money else ""
     return (
-        f"At temperature {temp:g} the treatment takes {escape(price)}{prompt} prompt tokens and {answer} answer tokens "
+        f"At temperature {temp:g} the treatment{escape(price)} takes {prompt} prompt tokens and {answer} answer tokens "
         "per request, compared with the control."
     )
 
@@ -212,7 +260,7 @@ def _price(price: Mapping[str, Any]) -> str:
         return f"No sums of money: {escape(price['reason'])}."
     discount = f"times {price['batch_discount']:g} for batches" if price["batch_discount_applied"] else "no discount"
     date = f", {price['date']}" if price.get("date") else ""
-    paid, got = (f"\\${price[key]:g}" for key in ("input_per_million", "output_per_million"))
+    paid, got = (escape(dollars(price[key])) for key in ("input_per_million", "output_per_million"))
     return (
         f"Price: {paid} per million prompt tokens and {got} per million answer tokens, {discount} "
         f"(source: {escape(price['source'])}{escape(date)})."

@@ -92,14 +92,9 @@ def _times(results: Results, temp: float) -> str:
 
 def _decoding(manifest: Mapping[str, Any]) -> str:
     limits = manifest.get("max_new_tokens") or {}
-    told = {
-        "top_p": manifest.get("top_p"),
-        "top_k": manifest.get("top_k"),
-        "at most tokens": " closed-book, ".join(str(limits[k]) for k in ("closed_book", "open_book") if k in limits),
-    }
-    return ", ".join(f"{name} {value}" for name, value in told.items() if value not in (None, "")) + (
-        " open-book" if limits else ""
-    )
+    told = [f"{name} {manifest[name]}" for name in ("top_p", "top_k") if manifest.get(name) is not None]
+    longest = [f"{count:,} ({kind.replace('_', '-')})" for kind, count in limits.items()]
+    return ", ".join([*told, *([f"at most {' or '.join(longest)} tokens"] if longest else [])])
 
 
 def _when(stages: Mapping[str, Any]) -> str:

@@ -11,7 +11,9 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-_MARKUP = re.compile(r"[\\`*{}\[\]<>|~&$#]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|:(?=//)|(?<=www)\.", re.IGNORECASE)
+_MARKUP = re.compile(
+    r"[\\`*\[\]|~$]|<(?=[a-z/!?])|&(?=[#a-z])|^[>#]|(?<![0-9a-z])_|_(?![0-9a-z])|:(?=//)|(?<=www)\.", re.IGNORECASE
+)
 
 
 def visible(text: str, longest: int | None = None) -> str:
@@ -90,15 +92,14 @@ def p_value(value: float | None) -> str:
     return f"{value:.4f}" if 0.0495 <= value < 0.0505 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
 
 
-def dollars(value: float | None, *, signed: bool = False) -> str:
+def dollars(value: float | None) -> str:
     """US dollars, to the cent or, for small sums, to two digits; a dash when they are not defined."""
     if value is None:
         return "–"
-    amount = f"{abs(value):,.2f}" if abs(value) >= 1 or value == 0 else f"{abs(value):.2g}"
+    amount = f"{abs(value):,.2f}" if abs(value) >= 0.1 or value == 0 else f"{abs(value):#.2g}"
     if "e" in amount:
-        amount = f"{abs(value):.8f}".rstrip("0")
-    sign = "−" if value < 0 else "+" if signed and value > 0 else ""
-    return f"{sign}${amount}"
+        amount = f"{abs(value):.8f}"
+    return f"{'−' if value < 0 else ''}${amount}"
 
 
 def where(temp: float, kind: str) -> str:
