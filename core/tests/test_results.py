@@ -7,14 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
-from attrs import frozen
 
 from exx import DataError, load_results
 from exx.answers import count_answers, find_examples
 from exx.config.schema import Config, Verdict
 from exx.errors import ConfigError
-from exx.methods import describe, read_docstring
-from exx.plugins import Registry
 from exx.records import Address
 
 MATCH = {"name": "answer_match", "title": "Answer match", "higher_is_better": True, "binary": True}
@@ -293,6 +290,17 @@ def test_examples_show_both_answers(run):
     assert (broke.question, broke.answers, broke.is_unanswerable) == ("What is b?", ("B",), False)
 
 
+def test_the_order_of_the_rows_does_not_matter(folder):
+    """Control first or treatment first, an item is fixed or broken all the same."""
+    path = folder / "per_item_scores.csv"
+    header, *rows = path.read_text(encoding="utf-8").splitlines()
+    told = {"metric": "answer_match", "higher_is_better": True, "prepared": None, "each": 9}
+    before = find_examples(folder, **told)
+    path.write_text("\n".join([header, *reversed(rows)]) + "\n", encoding="utf-8")
+
+    assert find_examples(folder, **told) == before
+
+
 def test_examples_of_a_metric_that_should_be_low(folder):
     """For an unwanted rate, going down is what was fixed."""
     found = find_examples(folder, metric="answer_match", higher_is_better=False, prepared=None, each=9)
@@ -344,6 +352,14 @@ def only(folder, word):
     """The one caveat that has this word."""
     (found,) = [sentence for sentence in load_results(folder).caveats() if word in sentence]
     return found
+
+
+def test_a_group_for_every_question_is_no_caveat(folder):
+    """Questions that each name a passage of their own share none."""
+    rows = [[f"one|{i}", "open", "treatment", 0.0, 1, 0.0, 1, 0, 0, f"p{i}"] for i in range(4)]
+    write_table(folder / "per_item_scores.csv", SCORES, rows)
+
+    assert not [sentence for sentence in load_results(folder).caveats() if "groups" in sentence]
 
 
 def test_few_and_shared_questions_are_told(folder):
@@ -435,45 +451,3 @@ def test_caveats_without_a_score_file(folder):
 
     assert only(folder, "few")
     assert "could not be looked for" in only(folder, "per_item_scores.csv")
-
-
-# --- methods ---------------------------------------------------------------------------------------------------------
-
-
-def test_docstrings_give_summary_and_sources():
-    """The first paragraph on one line; each source on one line, and nothing of the section after it."""
-    sources = "Sources:\n    First (1900):\n        more of it.\n    - Second (1950).\n"
-    text = f"What it\ndoes.\n\nMore.\n\n{sources}\nNotes:\n    no"
-
-    assert read_docstring(text) == ("What it does.", ("First (1900): more of it.", "Second (1950)."))
-    assert read_docstring("") == (None, ())
-
-
-@frozen
-class Sign:
-    """Offered by the plugin below."""
-
-    name = "sign"
-
-
-class Offers:
-    """A plugin of this process."""
-
-    def exx_register_analyses(self):
-        """Offer one class."""
-        return [Sign]
-
-
-def test_words_are_those_of_the_version_that_was_used():
-    """A manifest that names another version gets no words from the installed one."""
-    from exx import hookimpl
-
-    hookimpl(Offers.exx_register_analyses)
-    registry = Registry.of(Offers())
-    used, other, gone = describe(
-        [{"name": "sign"}, {"name": "sign", "version": "9.9"}, {"name": "gone", "kind": "analysis"}], registry
-    )
-
-    assert used.kind == "analysis"
-    assert used.summary.startswith("A finished trial reads back")
-    assert (other.version, other.summary, gone.summary) == ("9.9", None, None)

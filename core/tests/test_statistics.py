@@ -219,7 +219,7 @@ def raising(error):
         pytest.param(Coin(change={"estimate": "0.5"}), r"estimate is '0\.5', expected a number or None", id="word"),
         pytest.param(Coin(change={"details": {"x": object()}}), r"x is a object, which JSON has no", id="object"),
         pytest.param(Coin(change={"address": None}), r"has the address of another block: None", id="address"),
-        pytest.param(Coin(change={"metric": "em"}), r"two findings on 'em'", id="twice"),
+        pytest.param(Coin(change={"metric": "em"}), r"two findings of 'coin' on 'em'", id="twice"),
         pytest.param(Coin(change={"nonsense": 1}), r"TypeError.*nonsense", id="fails"),
         pytest.param(Counter(answer=[1]), r"returned list, expected a mapping", id="study"),
         pytest.param(Counter(answer={"x": nan}), r"counter\.json\.x is NaN", id="study-nan"),

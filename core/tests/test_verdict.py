@@ -81,6 +81,22 @@ def test_lower_is_better_turns_the_answer_round():
     )
 
 
+def test_a_metric_without_a_good_side_is_higher_or_lower():
+    """Abstaining more is neither better nor worse by itself, and is not called so."""
+    neutral = [Metric("abstain_rate", "Abstention rate", higher_is_better=None)]
+    for sign, answer in ((1, "higher"), (-1, "lower")):
+        ends = sorted((sign * 0.05, sign * 0.15))
+        (row,) = rows_of({"abstain_rate": entry(sign * 0.1, ends, p=0.001)}, neutral, ("abstain_rate",))
+        assert row.answer == answer
+
+
+def test_an_end_at_zero_rules_nothing_out_on_that_side():
+    """An interval from exactly zero up neither admits nor excludes a loss, so the sentence speaks of the gain alone."""
+    row = one(difference=0.077, ends=(0.0, 0.167), p=0.092)
+    assert "it rules out a gain above 16.7 points." in row.sentence
+    assert "loss" not in row.sentence
+
+
 def test_the_adjusted_value_decides():
     """p below alpha with q above it cannot tell, and the sentence says why."""
     row = one(difference=0.1, ends=(0.01, 0.19), p=0.03, q=0.09)
@@ -122,6 +138,11 @@ def test_groups_of_one_are_no_groups():
         None,
         None,
     )
+
+
+def test_a_p_value_of_exactly_alpha_is_not_below_it():
+    """The line itself belongs to the unclear side."""
+    assert one(difference=0.1, ends=(0.01, 0.19), p=0.05).answer == "cannot tell"
 
 
 def test_no_pairs_is_not_a_zero():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from importlib.resources import files
 
@@ -103,10 +104,10 @@ def test_the_first_answer_stands_in_the_passage(item: Item) -> None:
     assert holds(item.context, item.answers[0])
 
 
-@pytest.mark.parametrize("item", ANSWERABLE, ids=lambda item: item.id)
+@each_answerable
 def test_a_number_may_be_written_either_way(item: Item) -> None:
     """An answer that is a number up to twelve has its figures and its word as aliases."""
-    words = "zero one two three four five six seven eight nine ten eleven twelve".split()
+    words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
     given = {answer.casefold() for answer in item.answers}
     missing = {
         other
@@ -120,7 +121,7 @@ def test_a_number_may_be_written_either_way(item: Item) -> None:
 
 def test_questions_end_with_a_question_mark() -> None:
     """Every question is one, on one line and without outer white space."""
-    odd = [i.id for i in ITEMS if not i.question.endswith("?") or "\n" in i.question or i.question != i.question.strip()]
+    odd = [item.id for item in ITEMS if not re.fullmatch(r"\S.*\S\?", item.question)]
 
     assert odd == []
 

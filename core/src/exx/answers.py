@@ -157,7 +157,7 @@ def _float(path: Path, column: str, text: str) -> float:
 
 
 def find_examples(
-    folder: Path, *, metric: str, higher_is_better: bool, prepared: Path | None, each: int
+    folder: Path, *, metric: str, higher_is_better: bool | None, prepared: Path | None, each: int
 ) -> list[Example]:
     """Find up to ``each`` items per place that the treatment fixed, and as many that it broke.
 
@@ -167,7 +167,7 @@ def find_examples(
     Args:
         folder: The results folder.
         metric: Column of per_item_scores.csv to compare.
-        higher_is_better: Which way is good.
+        higher_is_better: Which way is good; None is taken as higher.
         prepared: Folder of the prepared items; None if it is not at hand.
         each: At most so many examples of either kind per temperature and type.
 
@@ -180,8 +180,8 @@ def find_examples(
     return [_complete(example, answers, items.get(example.item_key, {})) for example in chosen]
 
 
-def _choose(scores: Path, metric: str, higher_is_better: bool, each: int) -> Iterator[Example]:
-    sign = 1 if higher_is_better else -1
+def _choose(scores: Path, metric: str, higher_is_better: bool | None, each: int) -> Iterator[Example]:
+    sign = -1 if higher_is_better is False else 1
     for (temp, kind), pairs in _pairs(scores, metric).items():
         moved = [(key, c, t) for key, c, t in pairs if c != t]
         for effect in ("fixed", "broke"):

@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import pluggy
-from attrs import define, field, frozen
+from attrs import define, field, frozen, has
 
 from exx.errors import PluginError, UsageError
 from exx.hookspecs import ObserverSpecs, RegistrationSpecs
@@ -75,6 +75,7 @@ class Registry:
     broken: list[Broken] = field(factory=list)
     on_observer_error: Callable[[str], None] | None = None
     _offers: dict[str, dict[str, Offer]] = field(factory=dict)
+    _complained: set[tuple[str, str]] = field(factory=set)
 
     @classmethod
     def of(cls, *plugins: object) -> Registry:
@@ -116,8 +117,10 @@ class Registry:
             except Exception as cause:
                 if isinstance(cause, PluginError) or self.on_observer_error is None:
                     raise
-                owner = self.owners.get(impl.plugin_name, Owner(impl.plugin_name, "in-process", "0"))
-                self.on_observer_error(f"plugin {impl.plugin_name!r} ({owner}) failed in {hook}: {cause!r}")
+                if (impl.plugin_name, hook) not in self._complained:  # once: progress is told ten times a second
+                    self._complained.add((impl.plugin_name, hook))
+                    owner = self.owners.get(impl.plugin_name, Owner(impl.plugin_name, "in-process", "0"))
+                    self.on_observer_error(f"plugin {impl.plugin_name!r} ({owner}) failed in {hook}: {cause!r}")
 
     def add_observer(self, plugin: object) -> None:
         """Let an object of this process observe the run."""
@@ -141,6 +144,9 @@ class Registry:
                 name = getattr(cls, "name", None)
                 if not isinstance(name, str):
                     self.broken.append(Broken(owner, f"{cls!r} has no class variable 'name'"))
+                    continue
+                if not has(cls):
+                    self.broken.append(Broken(owner, f"{cls!r} is not an attrs class, so it has no options"))
                     continue
                 if name in offers:
                     other = offers[name].owner

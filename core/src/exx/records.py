@@ -199,13 +199,13 @@ class Metric:
     Attributes:
         name: Column name in per_item_scores.csv.
         title: Words for a report.
-        higher_is_better: False for rates of something unwanted.
+        higher_is_better: False for rates of something unwanted; None where neither direction is good by itself.
         binary: Every single answer scores 0 or 1 (means over replicates lie between).
     """
 
     name: str
     title: str
-    higher_is_better: bool = True
+    higher_is_better: bool | None = True
     binary: bool = True
 
 

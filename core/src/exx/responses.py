@@ -138,7 +138,9 @@ def _encode(response: Response) -> bytes:
 
 def _encodable(text: str | None) -> str | None:
     """Put the replacement character for half a surrogate pair, which models do send and no file can hold."""
-    return text if text is None or text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _decode(key: str, blob: bytes) -> Response:

@@ -17,7 +17,7 @@ from attrs import evolve, frozen
 from exx.records import Address, Metric
 from exx.wording import p_text, percent, points, where
 
-Answer = Literal["better", "worse", "cannot tell"]
+Answer = Literal["better", "worse", "higher", "lower", "cannot tell"]
 
 _CORRECTNESS = ("em", "answer_match")
 _TESTS = ("mcnemar", "permutation", "wilcoxon")
@@ -42,9 +42,9 @@ class VerdictRow:
         group_high: Upper end, likewise.
         p_value: Of the hypothesis that the arms do not differ.
         q_value: The same, adjusted for the family of hypotheses it is one of.
-        higher_is_better: Which way is good.
+        higher_is_better: Which way is good; None if neither is by itself.
         primary: The experiment was made to answer for this metric.
-        answer: ``better`` and ``worse`` speak of the treatment.
+        answer: ``better`` and ``worse`` speak of the treatment; ``higher`` and ``lower`` of a metric without a good side.
         sentence: All this in words.
         reason: Why something is not defined.
     """
@@ -63,7 +63,7 @@ class VerdictRow:
     group_high: float | None = None
     p_value: float | None = None
     q_value: float | None = None
-    higher_is_better: bool = True
+    higher_is_better: bool | None = True
     primary: bool = False
     answer: Answer = "cannot tell"
     sentence: str = ""
@@ -195,7 +195,10 @@ def decide(row: VerdictRow, alpha: float) -> Answer:
     sure = excludes_zero(row) and groups_agree(row) and is_significant(row, alpha)
     if row.difference is None or not sure:
         return "cannot tell"
-    return "better" if (row.difference > 0) == row.higher_is_better else "worse"
+    rises = row.difference > 0
+    if row.higher_is_better is None:
+        return "higher" if rises else "lower"
+    return "better" if rises == row.higher_is_better else "worse"
 
 
 def excludes_zero(row: VerdictRow) -> bool:
@@ -286,7 +289,9 @@ def rules_out(row: VerdictRow) -> str:
     """Say which differences the interval leaves out, the good side first."""
     up, down = row.high or 0.0, -(row.low or 0.0)
     good, bad = (("gain", up), ("loss", down)) if row.higher_is_better else (("fall", down), ("rise", up))
-    return f"it rules out {_above(*good)} and {_above(*bad)}"
+    # An end at zero itself leaves the change on that side neither in nor out by any margin: better not to claim it.
+    told = [_above(*change) for change in (good, bad) if change[1] != 0]
+    return f"it rules out {' and '.join(told)}" if told else "its interval is zero alone"
 
 
 def _above(change: str, end: float) -> str:

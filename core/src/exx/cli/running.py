@@ -135,7 +135,7 @@ def _phase_command(name: str, words: str) -> click.Command:
     def command(**given: Any) -> None:
         if not given["run_id"] and name != "prepare":
             raise UsageError(f"exx {name} needs --run-id", hint="a phase on its own belongs to a run")
-        _run(given | {"only_step": name, "resume": True})
+        _run(given | {"only_step": name, "resume": given["run_id"] is not None})
 
     return command
 

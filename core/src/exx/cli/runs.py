@@ -63,12 +63,7 @@ def _stage(record: dict[str, Any] | None) -> list[str]:
 @debug_option
 def list_command(experiments_dir: Path, as_json: bool) -> None:
     """List the runs of an experiments folder, the newest first."""
-    rows = []
-    for path in _states(experiments_dir):
-        state = read_json(path)
-        rows.append(
-            [str(state.get(key, "")) for key in ("run_id", "status", "started_at")] + [str(len(state["trials"]))]
-        )
+    rows = [_row(path) for path in _states(experiments_dir)]
     columns = ["run", "status", "started", "trials"]
     if as_json:
         emit_json({"runs": [dict(zip(columns, row, strict=True)) for row in rows]})
@@ -92,10 +87,17 @@ def _states(experiments: Path) -> list[Path]:
 
 
 def _started(path: Path) -> str:
+    return _row(path)[2]
+
+
+def _row(path: Path) -> list[str]:
+    """A run in a few words; one whose state cannot be read is listed all the same."""
     try:
-        return str(read_json(path).get("started_at", ""))
-    except DataError:
-        return ""
+        state = read_json(path)
+        words = [str(state.get(key, "")) for key in ("run_id", "status", "started_at")]
+        return [*words, str(len(state["trials"]))]
+    except (DataError, AttributeError, KeyError, TypeError):
+        return [path.parent.name.removeprefix("run_"), "run_state.json is damaged", "", ""]
 
 
 def _find(run_id: str | None, experiments: Path) -> Path:

@@ -27,6 +27,7 @@ from exx.records import CONDITIONS
 from exx.results import Results, load_results
 from exx.state.run_state import Ledger
 from exx.state.stop import StopSignal, signals_stop
+from exx.wording import where
 
 
 @define
@@ -172,7 +173,8 @@ def show_verdict(results: Results) -> None:
     table("", header, rows, numeric=range(2, len(header) - 1))
     for row in results.verdict():
         if row.primary:
-            say(row.sentence + "\n")
+            place = where(row.address)
+            say(f"{place[:1].upper()}{place[1:]}: {row.sentence}\n")
 
 
 @contextmanager

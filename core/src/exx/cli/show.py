@@ -11,7 +11,7 @@ import click
 import orjson
 
 # Control characters (terminal escapes begin with one) and the marks that reorder or hide text.
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def clean(text: str) -> str:
@@ -40,8 +40,9 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], num
 
 
 def emit_json(value: Any) -> None:
-    """Print one JSON object on stdout."""
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+    """Print one JSON object on stdout; what a terminal would obey is escaped, as JSON allows."""
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    sys.stdout.write(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def say(text: str) -> None:

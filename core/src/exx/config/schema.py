@@ -13,7 +13,6 @@ from attrs.validators import and_, deep_iterable, ge, gt, le, lt, min_len, optio
 from exx.config.words import near
 
 
-
 def _each(check: Callable[[Any, Any, Any], Any]) -> Callable[[Any, Any, Mapping[str, Any]], None]:
     """Hold every value of a mapping to a bound, and name its key when one breaks it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -48,13 +49,14 @@ def structure(raw: Any, cls: type[T], origin: Origin, where: str = "", *, conver
     """
     chosen = converter or make_converter(origin)
     found: dict[str, None] = {}
+    taken: set[Steps] = set()
     first: Exception | None = None
     while True:
         try:
             built = chosen.structure(raw, cls)
         except (BaseValidationError, ForbiddenExtraKeysError, ValueError, TypeError, KeyError) as error:
             first = first or error
-            problems = list(_flatten(error, ()))
+            problems = [(steps, text) for steps, text in _flatten(error, ()) if steps not in taken]
             before = len(found)
             found |= dict.fromkeys(_line(origin, where, steps, text) for steps, text in problems)
             if len(found) == before:
@@ -63,6 +65,7 @@ def structure(raw: Any, cls: type[T], origin: Origin, where: str = "", *, conver
             # what is known to be wrong and look again, so that every problem is told at once.
             for steps, _ in problems:
                 raw = _without(raw, steps)
+                taken.add(tuple(takewhile(lambda step: not step.startswith("["), steps)))
         else:
             if first is None:
                 return built

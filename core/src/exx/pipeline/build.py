@@ -75,29 +75,29 @@ def samples_at(ctx: TrialContext, temp: float) -> int:
 
 def deal(items: Sequence[Item], ctx: TrialContext) -> list[list[Item]]:
     """Split the items into parts, each dataset evenly over all of them."""
-    by_dataset: dict[str, list[Item]] = {}
-    for item in items:
-        by_dataset.setdefault(item.dataset, []).append(item)
-    count = _part_count(by_dataset.values(), ctx)
-    parts = [[i for own in by_dataset.values() for i in _slice(own, k, count)] for k in range(count)]
+    mixed, count = _mixed(items), _part_count(len(items), ctx)
+    parts = [mixed[len(mixed) * k // count : len(mixed) * (k + 1) // count] for k in range(count)]
     return [_neighbours(part) for part in parts if part]
 
 
-def _part_count(datasets: Iterable[Sequence[Item]], ctx: TrialContext) -> int:
+def _mixed(items: Iterable[Item]) -> list[Item]:
+    """Shuffle the datasets into each other like cards, so that every prefix has its share of each."""
+    by_dataset: dict[str, list[Item]] = {}
+    for item in items:
+        by_dataset.setdefault(item.dataset, []).append(item)
+    placed = [
+        ((2 * i + 1) / len(own), n, item) for n, own in enumerate(by_dataset.values()) for i, item in enumerate(own)
+    ]
+    return [item for *_, item in sorted(placed, key=lambda entry: entry[:2])]
+
+
+def _part_count(items: int, ctx: TrialContext) -> int:
     if ctx.options.parts_per_dataset is not None:
         return ctx.options.parts_per_dataset
     if ctx.options.lines_per_part is None:
         return 1
     most = max(1, ctx.options.lines_per_part // max(samples_at(ctx, temp) for temp in ctx.trial.temps))
-    sizes = [len(own) for own in datasets]
-    count = max(1, -(-sum(sizes) // most))
-    while count < sum(sizes) and sum(-(-size // count) for size in sizes) > most:
-        count += 1
-    return count
-
-
-def _slice(items: Sequence[Item], k: int, count: int) -> Sequence[Item]:
-    return items[len(items) * k // count : len(items) * (k + 1) // count]
+    return max(1, -(-items // most))
 
 
 def _neighbours(items: Iterable[Item]) -> list[Item]:

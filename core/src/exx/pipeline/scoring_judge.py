@@ -18,7 +18,7 @@ T = TypeVar("T")
 Column = list[float | None]
 
 CORE_METRICS = (
-    Metric("abstain_rate", "Abstention rate", higher_is_better=False),
+    Metric("abstain_rate", "Abstention rate", higher_is_better=None),
     Metric("false_answer_rate", "False answers", higher_is_better=False),
     Metric("unsupported_rate", "Unsupported answers", higher_is_better=False),
 )

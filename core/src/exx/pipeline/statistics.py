@@ -74,7 +74,7 @@ def compute(
     """
     scores = read_scores(per_item_csv, metrics)
     blocks = list(_with_parts(pair(scores)))
-    findings = _distinct([found for block in blocks for bound in analyses for found in _ask(bound, block, seed)])
+    findings = _all(analyses, blocks, seed)
     for bound in _at(analyses, "adjustment"):
         findings = _adjust(bound, findings, primary)
     config = dict(stats_config or {})
@@ -171,16 +171,16 @@ def _checked(bound: Bound, finding: Any, address: Address | None) -> Finding:
     return evolve(finding, n=int(finding.n), **plain)
 
 
-def _distinct(findings: list[Finding]) -> list[Finding]:
-    names = set()
-    for finding in findings:
-        name = _name(finding)
-        if name in names:
-            reason = f"there are two findings on {finding.metric!r} at {place(finding.address)}"
-            hint = "what belongs together goes into one finding's details"
-            raise PluginError(finding.analysis, "stats", reason, hint=hint)
-        names.add(name)
-    return findings
+def _all(analyses: Sequence[Bound], blocks: Sequence[PairedBlock], seed: int) -> list[Finding]:
+    found: dict[tuple[str, str, Address], Finding] = {}
+    for block in blocks:
+        for bound in analyses:
+            for finding in _ask(bound, block, seed):
+                if _name(finding) in found:
+                    what = f"two findings of {finding.analysis!r} on {finding.metric!r} at {place(block.address)}"
+                    raise _complaint(bound, f"there are {what}; what belongs together goes into one finding's details")
+                found[_name(finding)] = finding
+    return list(found.values())
 
 
 def _name(finding: Finding) -> tuple[str, str, Address]:

@@ -35,7 +35,7 @@ KNOWN = {
         Metric("em", "Exact match"),
         Metric("f1", "Token F1", binary=False),
         Metric("answer_match", "Answer match"),
-        Metric("abstain_rate", "Abstention rate", higher_is_better=False),
+        Metric("abstain_rate", "Abstention rate", higher_is_better=None),
         Metric("false_answer_rate", "False answers", higher_is_better=False),
         Metric("unsupported_rate", "Unsupported answers", higher_is_better=False),
     )

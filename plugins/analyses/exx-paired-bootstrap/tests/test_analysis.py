@@ -80,6 +80,15 @@ def test_whole_groups_are_resampled():
     assert cluster["n_clusters"] == 5
 
 
+def test_one_group_says_nothing_about_groups():
+    """With a single passage there is nothing to resample: None with a reason, and the items' own interval stays."""
+    finding = analyze(sample([0.0, 0.0, 1.0], [1.0, 0.0, 1.0], [0, 0, 0]))
+
+    assert finding.low is not None
+    assert finding.details["cluster"]["low"] is None
+    assert finding.details["cluster"]["reason"] == "an interval needs two groups"
+
+
 @pytest.mark.parametrize("groups", [40, 400])
 def test_both_ways_to_draw_groups_agree(groups):
     """Few distinct groups are drawn as counts, many one by one; the limits agree with the normal ones."""

@@ -152,6 +152,17 @@ def test_the_verdict_comes_first(run):
     assert "under the control 48.3 %" in report
 
 
+def test_doubts_are_listed_and_their_absence_is_told(run):
+    """A failure is a doubt in the list; without any the report says what was looked for."""
+    path = run / "per_item_scores.csv"
+    assert "Nothing stands out: no request failed" in report_of(run)
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("treatment,0.0,1.0,0.0,1,0,0", "treatment,0.0,,,0,1,0"), "utf-8"
+    )
+
+    assert "- Open-book, temperature 0: 0 requests failed under the control and 5 under the treatment" in report_of(run)
+
+
 def test_every_section_is_there(run):
     """What the reader was promised, in the order in which it is needed."""
     sections = re.findall(r"^## (.+)$", report_of(run), flags=re.MULTILINE)

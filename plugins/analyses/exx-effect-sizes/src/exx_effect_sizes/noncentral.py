@@ -41,16 +41,17 @@ def _solve(t: float, df: int, level: float) -> float:
     while _below(t, df, high) > level:
         high += reach
     f_low, f_high = _below(t, df, low) - level, _below(t, df, high) - level
+    moved = 0
     for _ in range(100):
-        # Illinois: false position that halves the weight of an end that stays; it converges faster than bisection.
+        # Illinois: false position that halves the weight of an end that has stayed twice; faster than bisection.
         middle = (low * f_high - high * f_low) / (f_high - f_low)
         found = _below(t, df, middle) - level
         if abs(found) < 1e-14 or high - low < 1e-12 * max(1.0, abs(middle)):
             break
         if found > 0:
-            low, f_low, f_high = middle, found, f_high / 2
+            low, f_low, f_high, moved = middle, found, f_high / 2 if moved > 0 else f_high, 1
         else:
-            high, f_high, f_low = middle, found, f_low / 2
+            high, f_high, f_low, moved = middle, found, f_low / 2 if moved < 0 else f_low, -1
     return middle
 
 

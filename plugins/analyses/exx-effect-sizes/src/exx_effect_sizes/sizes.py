@@ -48,7 +48,8 @@ def dominance(values: Floats, counts: Ints) -> dict[str, Any]:
         "prob_superiority": (wins + (n - wins - losses) / 2) / n,
     }
     if wins + losses:
-        sizes |= {"sign_rate_nonzero": (wins - losses) / (wins + losses), "rank_biserial": _rank_biserial(values, counts)}
+        sizes["sign_rate_nonzero"] = (wins - losses) / (wins + losses)
+        sizes["rank_biserial"] = _rank_biserial(values, counts)
     return sizes
 
 

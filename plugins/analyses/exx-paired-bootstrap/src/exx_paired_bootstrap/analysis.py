@@ -77,7 +77,6 @@ class PairedBootstrap:
         found = intervals(values, counts, sample.lattice, self.bootstrap_samples, rng)
         limits: list[float] = found.pop(self.method)
         details = {"method": self.method, "unit": "item", "assumes": ITEMS, **found}
-        cluster = of_groups(*sample.clusters, self.bootstrap_samples, rng) if sample.clusters is not None else None
-        if cluster:
-            details |= {"assumes": GROUPS, "cluster": cluster}
+        if sample.clusters is not None:
+            details |= {"assumes": GROUPS, "cluster": of_groups(*sample.clusters, self.bootstrap_samples, rng)}
         return details, limits

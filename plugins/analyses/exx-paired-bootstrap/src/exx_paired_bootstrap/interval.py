@@ -65,8 +65,8 @@ def _bca_level(z0: float, acceleration: float, z: float) -> float:
     return _NORMAL.cdf(z0 + (z0 + z) / (1 - acceleration * (z0 + z)))
 
 
-def of_groups(sums: Floats, sizes: Ints, draws: int, rng: np.random.Generator) -> dict[str, Any] | None:
-    """Percentile limits from resampling whole groups; None for fewer than two.
+def of_groups(sums: Floats, sizes: Ints, draws: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Percentile limits from resampling whole groups; None and a reason for fewer than two.
 
     A resample's mean is the sum of its groups' deltas over the number of its items, so only sums and sizes are drawn.
 
@@ -77,8 +77,9 @@ def of_groups(sums: Floats, sizes: Ints, draws: int, rng: np.random.Generator) -
         rng: Source of the resamples.
     """
     groups = len(sums)
+    how = {"level": LEVEL, "method": "percentile", "n_clusters": groups, "n_resamples": draws}
     if groups < 2:
-        return None
+        return {"low": None, "high": None, "reason": "an interval needs two groups", **how}
     pairs, times = np.unique(np.column_stack([sums, sizes]), axis=0, return_counts=True)
     if len(pairs) * 20 < groups:
         drawn = rng.multinomial(groups, times / groups, size=draws) @ pairs
@@ -87,8 +88,7 @@ def of_groups(sums: Floats, sizes: Ints, draws: int, rng: np.random.Generator) -
         means = _drawn(sums + 1j * sizes, draws, rng)
     observed = float(sums.sum()) / float(sizes.sum())
     low, high = percentile(SampledLaw(np.sort(np.round(means, 12)), observed, ""))
-    how = {"method": "percentile", "n_clusters": groups, "n_resamples": draws}
-    return {"low": low, "high": high, "level": LEVEL, **how}
+    return {"low": low, "high": high, **how}
 
 
 def _drawn(table: NDArray[np.complex128], draws: int, rng: np.random.Generator) -> Floats:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.validators import in_
 
 from exx import Finding
@@ -47,32 +47,33 @@ class Wilcoxon:
             everything is None.
         """
         del rng  # nothing is drawn
-        about = {"analysis": self.name, "metric": sample.metric.name, "address": sample.address, "n": sample.n}
-        if not sample.n:
-            details: dict[str, Any] = {"W": None}
+        here = Finding(analysis=self.name, metric=sample.metric.name, address=sample.address, n=sample.n)
+        if sample.n:
+            yield self._tested(sample, here)
+        else:
             why = "there are no complete pairs"
-            yield Finding(**about, reason=why, details=details, summary={"hodges_lehmann": None})
-            return
+            yield evolve(here, reason=why, details={"W": None}, summary={"hodges_lehmann": None})
+
+    def _tested(self, sample: PairedSample, here: Finding) -> Finding:
         from exx_wilcoxon.ranks import SignedRanks
         from exx_wilcoxon.walsh import pseudo_median
 
         values, counts = sample.unique
         ranks, median = SignedRanks.of(values, counts, self.zeros), pseudo_median(values, counts)
-        exact, changed = ranks.p_exact(), int(ranks.times.sum())
-        method = "normal, with the variance given ties and zeros" if exact is None else "exact, given ties and zeros"
-        details = {
+        exact = ranks.p_exact()
+        details: dict[str, Any] = {
             "W": min(ranks.plus, ranks.minus) / 2,
             "W_plus": ranks.plus / 2,
             "W_minus": ranks.minus / 2,
             "z": ranks.z,
-            "n_zero": sample.n - changed,
+            "n_zero": sample.n - int(ranks.times.sum()),
             "zeros": self.zeros,
-            "method": method,
+            "method": "normal, its variance given ties and zeros" if exact is None else "exact, given ties and zeros",
         }
         if median.achieved is not None:
             details["achieved_level"] = median.achieved
-        yield Finding(
-            **about,
+        return evolve(
+            here,
             estimate=median.estimate,
             low=median.low,
             high=median.high,

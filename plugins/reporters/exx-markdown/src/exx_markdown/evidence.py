@@ -161,8 +161,9 @@ def _square(heading: str, found: Mapping[str, Any]) -> list[str]:
         )
     else:
         told.append("no odds ratio, since the arms never disagree")
+    majority = " With several answers to each question, right means most of them." if found.get("replicated") else ""
     undecided = found.get("n_undecided")
-    left_out = (
+    halves = (
         f" {undecided:,} questions were right in exactly half of their answers and are left out." if undecided else ""
     )
     return [
@@ -170,7 +171,7 @@ def _square(heading: str, found: Mapping[str, Any]) -> list[str]:
         table(["", "Treatment right", "Treatment wrong"], rows, numbers=(1, 2)),
         (
             f"The treatment alone is right on {found['b']:,} questions, the control alone on {found['c']:,}: "
-            f"{'; '.join(told)}.{left_out}"
+            f"{'; '.join(told)}.{majority}{halves}"
         ),
     ]
 
