@@ -66,7 +66,7 @@ install_packages() {
     for folder in core prompts plugins/*/exx-* contrib_*/exx-*; do
         if [ "$folder" != "$model" ] && [ -f "$folder/pyproject.toml" ]; then set -- "$@" --editable "$folder"; fi
     done
-    say "3/4 $((($# - 2) / 2)) packages of this tree, what they need, and the tools (some 150 MB the first time)"
+    say "3/4 $((($# - 2) / 2)) packages of this tree, what they need, and the tools (some 230 MB the first time)"
     install "$@"
 }
 

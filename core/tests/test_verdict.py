@@ -310,11 +310,11 @@ def test_relabelling_the_arms_mirrors_the_answer(difference, end, other, p, q, h
     here = VerdictRow(
         metric="m", title="M", address=AT, n=9, control=0.5, treatment=0.5, difference=difference,
         low=low, high=high, p_value=p, q_value=q, higher_is_better=higher,
-    )  # fmt: skip
+    )
     there = VerdictRow(
         metric="m", title="M", address=AT, n=9, control=0.5, treatment=0.5, difference=-difference,
         low=-high, high=-low, p_value=p, q_value=q, higher_is_better=higher,
-    )  # fmt: skip
+    )
     mirror = {"better": "worse", "worse": "better", "cannot tell": "cannot tell"}
 
     assert decide(there, 0.05) == mirror[decide(here, 0.05)]

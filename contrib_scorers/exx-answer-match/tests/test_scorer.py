@@ -10,7 +10,7 @@ import pytest
 
 import exx_answer_match
 from exx import AnsweredItem, Item
-from exx.plugins import Registry
+from exx.testing import Registry
 from exx_answer_match.scorer import AnswerMatch
 
 

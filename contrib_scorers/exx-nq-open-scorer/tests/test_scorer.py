@@ -10,7 +10,7 @@ import pytest
 
 import exx_nq_open_scorer
 from exx import AnsweredItem, Item
-from exx.plugins import Registry
+from exx.testing import Registry
 from exx_nq_open_scorer.scorer import NQOpenScorer
 
 

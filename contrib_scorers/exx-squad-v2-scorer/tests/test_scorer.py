@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import exx_squad_v2_scorer
 from exx import AnsweredItem, Item
-from exx.plugins import Registry
+from exx.testing import Registry
 from exx_squad_v2_scorer.scorer import SquadV2Scorer
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import exx_triviaqa_scorer
 from exx import AnsweredItem, Item
-from exx.plugins import Registry
+from exx.testing import Registry
 from exx_triviaqa_scorer.scorer import TriviaQAScorer
 
 

@@ -9,7 +9,16 @@ from pathlib import Path
 
 from exx.errors import DataError
 
-_LONGEST_FIELD = 2**31 - 1  # the csv module refuses fields over 131,072 characters unless told otherwise
+_LONGEST_FIELD = 2**31 - 1
+
+
+def allow_long_fields() -> None:
+    """Let the csv module read fields over 131,072 characters, its own limit, which answers may be longer than.
+
+    The limit is the process's. It is raised once and left there: setting it back would take it from a file still
+    being read.
+    """
+    csv.field_size_limit(_LONGEST_FIELD)
 
 
 def read_columns(
@@ -26,7 +35,7 @@ def read_columns(
     Raises:
         DataError: The file is missing, is cut off, lacks a column, or is otherwise damaged; with the line.
     """
-    csv.field_size_limit(_LONGEST_FIELD)
+    allow_long_fields()
     line = 0
     try:
         with path.open(encoding="utf-8-sig", newline="") as lines:

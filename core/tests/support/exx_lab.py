@@ -16,7 +16,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from attrs import define, field, frozen
 from attrs.validators import ge, le
 
-from exx import AnsweredItem, Finding, GroundedAnswers, Item, Json, Metric, Request, RequestId, Response, Usage, hookimpl
+from exx import (
+    AnsweredItem,
+    Finding,
+    GroundedAnswers,
+    Item,
+    Json,
+    Metric,
+    Request,
+    RequestId,
+    Response,
+    Usage,
+    hookimpl,
+)
 from exx.testing import FakeDataset, FakePrompts
 
 if TYPE_CHECKING:

@@ -180,6 +180,8 @@ def _shorthands(value: Any) -> Any:
         value["prompt_sets"] = {sets: sets}
     elif isinstance(sets, list) and all(isinstance(name, str) for name in sets):
         value["prompt_sets"] = {name: name for name in sets}
+    if value.get("cache") is False:
+        value["cache"] = "off"  # YAML reads a bare off as false
     samples = value.get("samples_per_item")
     if isinstance(samples, Mapping):
         value["samples_per_item"] = {_temp_key(key): count for key, count in samples.items()}

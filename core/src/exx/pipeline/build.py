@@ -170,9 +170,3 @@ def _seed(random_seed: int, item_key: str, sample: int) -> int:
     """A sampling seed of its own for every item and replicate, the same in both arms."""
     drawn = hashlib.blake2b(f"{random_seed}|{item_key}|{sample}".encode(), digest_size=4).digest()
     return int.from_bytes(drawn, "big") >> 1
-
-
-def read_parts(ctx: TrialContext) -> list[Path]:
-    """The parts that were built, in the order in which they are asked."""
-    parts: Any = ctx.details("build").get("parts", ())
-    return [ctx.batch_inputs / str(part["file"]) for part in parts]

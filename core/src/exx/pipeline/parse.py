@@ -12,8 +12,8 @@ from attrs import frozen
 
 from exx import __version__
 from exx.errors import DataError
-from exx.pipeline.build import read_parts
 from exx.pipeline.context import FilePhase, Outcome, Scope, TrialContext
+from exx.pipeline.requests import read_parts
 from exx.records import RequestId
 from exx.state.files import atomic_path
 

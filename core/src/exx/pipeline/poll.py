@@ -9,10 +9,9 @@ import orjson
 from attrs import define, field
 
 from exx.errors import RunError
-from exx.pipeline.build import read_parts
 from exx.pipeline.context import FilePhase, Outcome, Scope, TrialContext
 from exx.pipeline.items import PreparedItems
-from exx.pipeline.requests import chunks, identity_of, items_if_simulated, read_requests
+from exx.pipeline.requests import chunks, identity_of, items_if_simulated, read_parts, read_requests
 from exx.pipeline.submit import Submit
 from exx.records import Json, Request, RequestId, Response
 from exx.responses import Stored

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -75,3 +76,9 @@ def identity_of(ctx: TrialContext) -> Mapping[str, Json]:
     """What the backend says determines its answers beyond the request."""
     identity: Mapping[str, Json] = ctx.experiment.backend.call("identity", ctx.trial.model)
     return identity
+
+
+def read_parts(ctx: TrialContext) -> list[Path]:
+    """The parts that were built, in the order in which they are asked."""
+    parts: Any = ctx.details("build").get("parts", ())
+    return [ctx.batch_inputs / str(part["file"]) for part in parts]

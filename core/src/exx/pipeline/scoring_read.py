@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 from exx.errors import DataError
 from exx.pipeline.items import FILES
 from exx.records import CONDITIONS, Item
+from exx.rows import allow_long_fields
 
 ItemId = tuple[str, str, str]
 """Type, dataset, id."""
@@ -29,7 +30,6 @@ ANSWERED, TRUNCATED, CUT, FAILED = range(4)
 _REQUIRED = ("dataset", "item_id", "type", "condition", "temp", "sample_index", "finish_reason", "response_text")
 _CHUNK_ITEMS = 4_096
 _CHUNK_BYTES = 16_000_000
-_LONGEST_FIELD = 2**31 - 1
 _PREPARED = "exx prepare writes this file"
 
 
@@ -122,7 +122,7 @@ def read_predictions(path: Path) -> Predictions:
 @contextmanager
 def _rows(path: Path) -> Iterator[tuple[Any, dict[str, int]]]:
     """Open predictions.csv behind its header, and say where each column is."""
-    limit = csv.field_size_limit(_LONGEST_FIELD)  # the default of 131 072 characters is shorter than some answers
+    allow_long_fields()
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
@@ -140,8 +140,6 @@ def _rows(path: Path) -> Iterator[tuple[Any, dict[str, int]]]:
         raise DataError(path, f"cannot be read: {cause.strerror or cause}") from cause
     except UnicodeDecodeError as cause:
         raise DataError(path, f"not UTF-8 text ({cause.reason})", line=_first_bad_line(path)) from cause
-    finally:
-        csv.field_size_limit(limit)
 
 
 def _first_bad_line(path: Path) -> int:

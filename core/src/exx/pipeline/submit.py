@@ -16,10 +16,9 @@ from attrs import define, field
 from exx.errors import BackendError, ExxError
 from exx.interfaces import Connection
 from exx.jobs.online import answer_all
-from exx.pipeline.build import read_parts
 from exx.pipeline.context import Outcome, Scope, TrialContext
 from exx.pipeline.items import PreparedItems
-from exx.pipeline.requests import chunks, identity_of, items_if_simulated, read_requests
+from exx.pipeline.requests import chunks, identity_of, items_if_simulated, read_parts, read_requests
 from exx.records import Item, Json, Request, Response
 from exx.responses import ResponseStore
 from exx.state.ledger import decide, digest

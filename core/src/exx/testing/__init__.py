@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from exx.plugins import Registry, load_plugins
 from exx.testing.fakes import FakeBackend, FakeDataset, FakePlugin, FakePrompts
 
-__all__ = ["FakeBackend", "FakeDataset", "FakePlugin", "FakePrompts"]
+__all__ = ["FakeBackend", "FakeDataset", "FakePlugin", "FakePrompts", "Registry", "load_plugins"]

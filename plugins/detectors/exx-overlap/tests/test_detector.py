@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import exx_overlap
 from exx import GroundedAnswers
-from exx.plugins import Registry
+from exx.testing import Registry
 from exx_overlap.detector import OverlapDetector
 
 PASSAGE = "The party of 1910 was known for Zoë’s “Spider-Man” cake — built by Smith, in New York."

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import exx_substring
 from exx import GroundedAnswers
-from exx.plugins import Registry
+from exx.testing import Registry
 from exx_substring.detector import SubstringDetector
 
 PASSAGE = "The party of 1910 was known for Zoë’s “Spider-Man” cake — built by Smith, in New York."

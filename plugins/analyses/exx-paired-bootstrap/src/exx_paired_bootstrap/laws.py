@@ -37,10 +37,12 @@ class Law(Protocol):
         ...
 
     def share_below(self) -> float:
+        """P(mean* < mean) + P(mean* = mean) / 2, in [0, 1]."""
         """P(θ* < θ̂) + ½·P(θ* = θ̂)."""
         ...
 
     def quantile(self, level: float) -> float:
+        """The smallest mean whose cumulative probability reaches ``level``, in (0, 1)."""
         """The smallest x with P(θ* ≤ x) ≥ level."""
         ...
 
@@ -104,10 +106,12 @@ class LatticeLaw:
         return cls(start, n * lattice, probabilities, np.cumsum(probabilities), observed - start)
 
     def share_below(self) -> float:
+        """P(mean* < mean) + P(mean* = mean) / 2, in [0, 1]."""
         at = float(self.probabilities[self.observed])
         return float(self.cumulative[self.observed]) - at / 2
 
     def quantile(self, level: float) -> float:
+        """The smallest mean whose cumulative probability reaches ``level``, in (0, 1)."""
         index = int(np.searchsorted(self.cumulative, level - _ROUNDING))
         return (self.start + min(index, len(self.cumulative) - 1)) / self.units
 
@@ -132,9 +136,11 @@ class SmoothLaw:
         return cls(mean, error, powers / (_STEP * np.arange(1, _HARMONICS + 1)))
 
     def share_below(self) -> float:
+        """P(mean* < mean) + P(mean* = mean) / 2, in [0, 1]."""
         return self._below(0.0)
 
     def quantile(self, level: float) -> float:
+        """The smallest mean whose cumulative probability reaches ``level``, in (0, 1)."""
         low, high = -20.0, 20.0
         while high - low > 1e-12:
             middle = (low + high) / 2
@@ -155,11 +161,13 @@ class SampledLaw:
     title: str
 
     def share_below(self) -> float:
+        """P(mean* < mean) + P(mean* = mean) / 2, in [0, 1]."""
         first = np.searchsorted(self.means, self.observed - _ROUNDING)
         last = np.searchsorted(self.means, self.observed + _ROUNDING, side="right")
         return float(first + last) / (2 * len(self.means))
 
     def quantile(self, level: float) -> float:
+        """The smallest mean whose cumulative probability reaches ``level``, in (0, 1)."""
         index = int(np.ceil(level * len(self.means) - 1e-9)) - 1
         return float(self.means[min(max(index, 0), len(self.means) - 1)])
 
