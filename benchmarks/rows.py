@@ -1,8 +1,8 @@
 """Makes an experiment's files at a realistic size: prepared items, and raw results for both arms.
 
-At scale 1 the shape is that of the three public sets exx was first used on: 11,873 open-book questions, half of them
-unanswerable, with three right answers each; 17,944 closed-book ones with 14 aliases; 3,610 with two. Words are made up, so that
-nothing but sizes is realistic.
+At scale 1 the shape is that of three public sets: 11,873 open-book questions, half of them unanswerable, with three
+right answers each; 17,944 closed-book ones with 14 aliases; 3,610 with two. The words are made up: only the sizes are
+real.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Times exx commands as whole processes: wall seconds, processor seconds and peak memory, medians of several runs.
 
-``make bench`` runs it; README.md beside it holds the figures of one machine. Runs of the compared commands alternate, so that
-a change of the machine's speed meets all of them alike.
+``make bench`` runs it; README.md beside it holds the figures of one machine. Runs of the commands alternate, so that a
+change of the machine's speed meets all of them alike.
 """
 
 from __future__ import annotations

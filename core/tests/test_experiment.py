@@ -214,8 +214,7 @@ def _offer(kind: str, *classes: type[Any]) -> FakePlugin:
     return type("Silent", (FakePlugin,), silent)(classes=plugin.classes)
 
 
-@pytest.mark.parametrize("method", ["digest", "default_model", "identity"])
-def test_a_failure_inside_a_plugin_names_it(lab: Lab, method: str) -> None:
+def test_a_failure_inside_a_plugin_names_it(lab: Lab) -> None:
     """What it raised, by name, and not a bare traceback; its own refusals pass as they are."""
     bound = lab.experiment().datasets[0]
 

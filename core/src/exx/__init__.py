@@ -10,10 +10,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from exx.errors import BackendError, ConfigError, DataError, ExxError, PluginError
+    from exx.errors import (
+        BackendError,
+        ConfigError,
+        DataError,
+        ExxError,
+        PluginError,
+        QuotaReached,
+        Throttled,
+        Transient,
+    )
     from exx.hookspecs import hookimpl
     from exx.interfaces import (
         Adjustment,
+        BatchBackend,
+        BatchService,
         BlockAnalysis,
         Connection,
         Dataset,
@@ -30,9 +41,13 @@ if TYPE_CHECKING:
     from exx.records import (
         Address,
         AnsweredItem,
+        BatchJob,
         Finding,
         GroundedAnswers,
         Item,
+        JobRow,
+        JobState,
+        JobStatus,
         Json,
         Metric,
         Prediction,
@@ -56,10 +71,21 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "errors": ("BackendError", "ConfigError", "DataError", "ExxError", "PluginError"),
+    "errors": (
+        "BackendError",
+        "ConfigError",
+        "DataError",
+        "ExxError",
+        "PluginError",
+        "QuotaReached",
+        "Throttled",
+        "Transient",
+    ),
     "hookspecs": ("hookimpl",),
     "interfaces": (
         "Adjustment",
+        "BatchBackend",
+        "BatchService",
         "BlockAnalysis",
         "Connection",
         "Dataset",
@@ -76,9 +102,13 @@ _HOMES = {
     "records": (
         "Address",
         "AnsweredItem",
+        "BatchJob",
         "Finding",
         "GroundedAnswers",
         "Item",
+        "JobRow",
+        "JobState",
+        "JobStatus",
         "Json",
         "Metric",
         "Prediction",
@@ -109,6 +139,9 @@ __all__ = [
     "Adjustment",
     "AnsweredItem",
     "BackendError",
+    "BatchBackend",
+    "BatchJob",
+    "BatchService",
     "BlockAnalysis",
     "ConfigError",
     "Connection",
@@ -120,6 +153,9 @@ __all__ = [
     "GroundedAnswers",
     "HubFile",
     "Item",
+    "JobRow",
+    "JobState",
+    "JobStatus",
     "Json",
     "Loaded",
     "Metric",
@@ -133,6 +169,7 @@ __all__ = [
     "PromptSet",
     "PromptTexts",
     "Provenance",
+    "QuotaReached",
     "Reporter",
     "Request",
     "RequestId",
@@ -142,6 +179,8 @@ __all__ = [
     "Source",
     "Study",
     "StudyAnalysis",
+    "Throttled",
+    "Transient",
     "Usage",
     "best_f1",
     "hookimpl",

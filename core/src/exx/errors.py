@@ -82,6 +82,26 @@ class BackendError(ExxError):
     """A model that cannot be asked at all (one failed request is a ``Response`` with an error instead)."""
 
 
+class Transient(BackendError):
+    """Something that may well work when it is tried again: a lost connection, a server error, a download cut short.
+
+    Attributes:
+        retry_after: Seconds the service asked to wait; None if it did not say.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+class Throttled(Transient):
+    """The service asks to go slower (HTTP 429 or 503): fewer requests are kept under way from here on."""
+
+
+class QuotaReached(BackendError):
+    """The service takes no further job for now, and certainly has not taken this one: it is offered again later."""
+
+
 class RunError(ExxError):
     """A run whose state does not allow what was asked of it."""
 

@@ -12,7 +12,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from exx.interfaces import PluginClass
-    from exx.observe import Run
+    from exx.observe import Job, Run
 
 hookspec = pluggy.HookspecMarker("exx")
 hookimpl = pluggy.HookimplMarker("exx")
@@ -35,7 +35,7 @@ class RegistrationSpecs:
 
     @hookspec
     def exx_register_backends(self) -> list[PluginClass]:  # type: ignore[empty-body]
-        """Offer classes that implement ``exx.OnlineBackend``."""
+        """Offer classes that implement ``exx.OnlineBackend`` or ``exx.BatchBackend``."""
 
     @hookspec
     def exx_register_scorers(self) -> list[PluginClass]:  # type: ignore[empty-body]
@@ -87,6 +87,18 @@ class ObserverSpecs:
             phase: Name of the phase.
             done: Units finished so far, those found in the response store included.
             total: Units there are.
+        """
+
+    @hookspec
+    def exx_job_changed(self, run: Run, trial: str, job: Job) -> None:
+        """A job at a batch service is in another state, or has something else to say.
+
+        Called from the main thread, after the change was saved in trial_manifest.json.
+
+        Args:
+            run: The run.
+            trial: Slug of the trial.
+            job: The job as it is now.
         """
 
     @hookspec

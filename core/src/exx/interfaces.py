@@ -16,9 +16,12 @@ from attrs import frozen
 
 from exx.records import (
     AnsweredItem,
+    BatchJob,
     Finding,
     GroundedAnswers,
     Item,
+    JobRow,
+    JobStatus,
     Json,
     Metric,
     PromptTexts,
@@ -78,16 +81,25 @@ class Connection(Protocol):
     """A model that is ready to be asked."""
 
     def answer(self, request: Request) -> Response:
-        """Ask once. A request that fails is answered with ``Response.error``; an exception ends the run.
+        """Ask once. A request that fails for good is answered with ``Response.error``.
 
         Called from up to ``OnlineBackend.concurrency`` threads at once.
+
+        Raises:
+            Throttled: To be asked again, and fewer at once from here on.
+            Transient: To be asked again. Both a bounded number of times; then the request has failed.
+            BackendError: Ends the run, as every other exception does.
         """
         ...
 
 
 @runtime_checkable
 class OnlineBackend(Protocol):
-    """A model that answers one request at a time: in this process, or behind a server."""
+    """A model that answers one request at a time: in this process, or behind a server.
+
+    A backend may also have ``requests_per_minute`` and ``tokens_per_minute``: no minute then sees more than that (of
+    the tokens, as far as they can be told beforehand). Without them, or with None, there is no such limit.
+    """
 
     name: ClassVar[str]
 
@@ -115,6 +127,88 @@ class OnlineBackend(Protocol):
 
         Args:
             model: The model's name or path.
+            items: The prepared items by ``Item.key``, for backends that simulate; read only when looked into.
+        """
+        ...
+
+
+class BatchService(Protocol):
+    """A service that takes many requests as one job, works on it for minutes or hours, and gives it back as a whole.
+
+    All methods are called from one thread, one after the other. Each may raise ``Transient`` or ``Throttled``: it is
+    called again later. ``BackendError`` ends the run; its jobs go on remotely, and a resumed run picks them up.
+    """
+
+    def create(self, job: BatchJob) -> None:
+        """Submit a job under its own id.
+
+        Called again for the same id after a lost reply: a job that is there already is accepted, and what was uploaded
+        for it is used.
+
+        Raises:
+            QuotaReached: The service takes no further job for now.
+        """
+        ...
+
+    def status(self, job_id: str) -> JobStatus | None:
+        """Say how a job is; None if the service knows none of this id."""
+        ...
+
+    def fetch(self, job_id: str) -> Iterable[JobRow]:
+        """Read a finished job's output, errors included, in any order. What it lacks or holds twice, the core sees to.
+
+        Raises:
+            Transient: The output cannot be had just now or breaks off; it is then read again from its beginning.
+        """
+        ...
+
+    def cancel(self, job_id: str) -> None:
+        """Make a job end soon. Called for a job that is not finished in time; never for a run that is stopped."""
+        ...
+
+    def collected(self, job_id: str) -> None:
+        """Every row of this job is stored here: what it left at the service may be removed."""
+        ...
+
+
+@runtime_checkable
+class BatchBackend(Protocol):
+    """A model that is asked through a batch service.
+
+    A backend may also have ``follow_ups`` (how often rows that failed are asked again in a job of their own; default 2)
+    and ``job_timeout`` (seconds after which a job that is not finished is given up; default 4 days).
+    """
+
+    name: ClassVar[str]
+
+    @property
+    def batch(self) -> bool:
+        """True; a class that can do both says False to be used as an ``OnlineBackend``."""
+        ...
+
+    @property
+    def max_concurrent_jobs(self) -> int:
+        """How many jobs may be under way at once, at least 1; ``--max-concurrent-jobs`` overrides it."""
+        ...
+
+    @property
+    def poll_interval(self) -> float:
+        """Seconds between looks at a job; grows up to eightfold while nothing happens."""
+        ...
+
+    def default_model(self) -> str | None:
+        """As for ``OnlineBackend``."""
+        ...
+
+    def identity(self, model: str) -> Mapping[str, Json]:
+        """As for ``OnlineBackend``."""
+        ...
+
+    def connect(self, model: str, items: Mapping[str, Item]) -> AbstractContextManager[BatchService]:
+        """Make the service ready; leaving the context closes connections and leaves the jobs alone.
+
+        Args:
+            model: The model's name.
             items: The prepared items by ``Item.key``, for backends that simulate; read only when looked into.
         """
         ...

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote
 
@@ -176,6 +176,77 @@ class Response:
     request_id: str | None = None
     model: str | None = None
     error: str | None = None
+
+
+JobState = Literal["queued", "running", "succeeded", "failed", "expired", "cancelled", "unknown"]
+
+
+@frozen(kw_only=True)
+class BatchJob:
+    """What a batch service is asked to do at once.
+
+    Attributes:
+        id: Deterministic: 1 to 55 of ``a-z 0-9 -``, beginning with a letter, not ending in ``-``; so up to eight more
+            characters fit where a service takes 63.
+        model: The model's name as the backend knows it.
+        requests: The requests; can be gone through more than once, read from disk each time.
+        rows: How many they are.
+        condition: The arm, for labels.
+        temp: Temperature, for labels; the requests' own parameters count.
+        part: Number of the part, from 1.
+        attempt: 1 for the first job of a part; later ones ask again for what was left unanswered.
+        follows: Id of the job whose unanswered rows these are; None for the first.
+    """
+
+    id: str
+    model: str
+    requests: Iterable[Request]
+    rows: int
+    condition: Condition
+    temp: float
+    part: int
+    attempt: int = 1
+    follows: str | None = None
+
+
+@frozen(kw_only=True)
+class JobStatus:
+    """How a job is, as its service tells.
+
+    Attributes:
+        state: ``queued`` and ``running`` go on; ``succeeded``, ``failed``, ``expired`` and ``cancelled`` are final;
+            ``unknown`` is a word of the service's that the backend does not know, and counts as going on.
+        raw_state: The service's own word.
+        message: What the service says beside, such as why a job failed.
+        processed: Rows done so far, for the display only; None if not told.
+        answered: Rows with an answer, once final; None if not told. A download that holds fewer is fetched again.
+        has_output: The job did not succeed, and yet there are rows to fetch.
+    """
+
+    state: JobState
+    raw_state: str = ""
+    message: str = ""
+    processed: int | None = None
+    answered: int | None = None
+    has_output: bool = False
+
+    @property
+    def final(self) -> bool:
+        """It will not change any more."""
+        return self.state in ("succeeded", "failed", "expired", "cancelled")
+
+
+@frozen
+class JobRow:
+    """One row of a job's output.
+
+    Attributes:
+        custom_id: As in the request.
+        response: The response; its ``key`` is left empty, the core fills it in.
+    """
+
+    custom_id: str
+    response: Response
 
 
 @frozen

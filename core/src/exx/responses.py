@@ -17,6 +17,7 @@ import orjson
 from attrs import frozen
 
 from exx.errors import RunError
+from exx.fault import point
 from exx.records import Response, Usage
 
 CacheMode = Literal["reuse", "refresh", "off"]
@@ -96,7 +97,9 @@ class ResponseStore:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
                 self._db.executemany("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?)", rows)
+                point("responses written")
                 self._db.execute("COMMIT")
+                point("responses stored")
             except BaseException:
                 if self._db.in_transaction:  # a full disk has ended it already
                     self._db.execute("ROLLBACK")

@@ -44,7 +44,8 @@ class VerdictRow:
         q_value: The same, adjusted for the family of hypotheses it is one of.
         higher_is_better: Which way is good; None if neither is by itself.
         primary: The experiment was made to answer for this metric.
-        answer: ``better`` and ``worse`` speak of the treatment; ``higher`` and ``lower`` of a metric without a good side.
+        answer: ``better`` and ``worse`` speak of the treatment; ``higher`` and ``lower`` are said of a metric without
+            a good side.
         sentence: All this in words.
         reason: Why something is not defined.
     """

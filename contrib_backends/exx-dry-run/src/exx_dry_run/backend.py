@@ -4,10 +4,10 @@ Every answer is a pure function of the seed and of what is asked: the same reque
 was asked before, by whichever process, in whatever order.
 
 How an answer comes about. An item has a number u, uniform in [0, 1), for each arm. Below ``accuracy`` the answer is
-right, in the next stretch of ``abstain`` it abstains, in the next of ``unsupported`` it is invented, and in what remains
-it is wrong but taken from the passage. With probability ``correlation`` both arms of an item use one and the same u
-(items that are hard are hard for both), otherwise each has its own. So the planted difference of the arms' accuracies
-is ``treatment.accuracy − control.accuracy`` exactly, and an item is won by the treatment alone with probability
+right, in the next stretch of ``abstain`` it abstains, in the next of ``unsupported`` it is invented, and in what
+remains it is wrong but taken from the passage. With probability ``correlation`` both arms of an item use one and the
+same u (items that are hard are hard for both), otherwise each has its own. So the planted difference of accuracies is
+``treatment.accuracy − control.accuracy`` exactly, and an item is won by the treatment alone with probability
 ρ·max(0, t − c) + (1 − ρ)·t·(1 − c).
 """
 

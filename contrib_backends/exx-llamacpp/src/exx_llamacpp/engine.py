@@ -119,8 +119,6 @@ def _settings(engine: Any, options: LlamaCppBackend, weights: Path) -> Any:
     params.cpuparams_batch.n_threads = threads
     # The engine always listens on a port of 127.0.0.1, which we don't use: a key nobody knows keeps others out.
     params.api_keys = [secrets.token_hex(32)]
-    params.endpoint_slots = False
-    params.ui = False
     return params
 
 
@@ -189,7 +187,7 @@ class LlamaCppConnection:
             text=choice["message"].get("content") or "",
             finish_reason=choice["finish_reason"],
             usage=Usage(usage["prompt_tokens"], usage["completion_tokens"], cached),
-            request_id=reply.get("id"),
+            request_id=f"llamacpp-{request.key[:16]}",  # llama.cpp's own are random, and nobody can look them up
             model=self._model,
         )
 

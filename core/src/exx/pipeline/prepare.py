@@ -45,12 +45,13 @@ class Prepare(FilePhase):
         """Write open_book.jsonl, closed_book.jsonl and prepared_manifest.json; publish them for other tools."""
         items: list[Item] = []
         described: list[dict[str, Any]] = []
+        seen: Counter[str] = Counter()
         for dataset in ctx.experiment.datasets:
             ctx.stop.check()
-            chosen, description = _prepare(dataset, ctx)
+            chosen, description = _prepare(dataset, ctx, seen)
             items += chosen
             described.append(description)
-        _refuse_duplicates(items)
+        _refuse_duplicates(seen)
         if not items:
             raise ConfigError("sizes", ["no items are left after the limits"], hint="raise --limit-items or sizes")
         paths = [write_items(ctx.prepared, kind, (i for i in items if i.type == kind)) for kind in FILES]
@@ -85,9 +86,10 @@ def load_items(dataset: Bound) -> tuple[list[Item], Mapping[str, Json]]:
         raise dataset.failure(cause) from cause
 
 
-def _prepare(dataset: Bound, ctx: TrialContext) -> tuple[list[Item], dict[str, Any]]:
+def _prepare(dataset: Bound, ctx: TrialContext, seen: Counter[str]) -> tuple[list[Item], dict[str, Any]]:
     items, provenance = load_items(dataset)
     _check(items, dataset.name)
+    seen.update(item.key for item in items)  # before the limits: a small trial run is there to find mistakes
     chosen = select(
         items, ctx.options.limit_items, ctx.experiment.config.sizes, ctx.experiment.config.stats.random_seed
     )
@@ -132,13 +134,13 @@ def _check(items: Iterable[Item], name: str) -> None:
             raise DataError(f"dataset {name}", f"item {item.id!r} is answerable but has no answers")
 
 
-def _refuse_duplicates(items: Iterable[Item]) -> None:
-    seen = Counter(item.key for item in items)
+def _refuse_duplicates(seen: Mapping[str, int]) -> None:
     twice = [key for key, count in seen.items() if count > 1]
     if twice:
         more = f" and {len(twice) - 5} more" if len(twice) > 5 else ""
+        words = "1 item id occurs" if len(twice) == 1 else f"{len(twice)} item ids occur"
         raise DataError(
             "datasets",
-            f"{len(twice)} item ids occur more than once: {', '.join(twice[:5])}{more}",
+            f"{words} more than once: {', '.join(twice[:5])}{more}",
             hint="ids must be unique within a dataset, and datasets must have different names",
         )

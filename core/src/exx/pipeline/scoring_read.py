@@ -66,13 +66,13 @@ class Predictions:
     def line(self, row: int) -> int:
         """Find the line of the file on which a row begins; reads the file again."""
         with _rows(self.path) as (reader, _):
-            begins = reader.line_num + 1
+            begins = int(reader.line_num) + 1
             number = -1
             for values in reader:
                 number += bool(values)
                 if number == row:
                     return begins
-                begins = reader.line_num + 1
+                begins = int(reader.line_num) + 1
         return begins
 
     def error(self, row: int, reason: str, *, hint: str | None = None) -> DataError:
@@ -244,7 +244,8 @@ def _item(path: Path, number: int, record: dict[str, Any], kind: str) -> Item:
     context = record.get("context") if kind == "open" else None
     unanswerable = record.get("is_unanswerable", False)
     group = record.get("group")
-    question, answers = record.get("question"), record.get("answers")
+    question: Any = record.get("question")
+    answers: Any = record.get("answers")
     sound = (
         type(answers) is list
         and type(question) is str

@@ -127,7 +127,7 @@ def _arrow(path: Path) -> pa.Table:
     return csv.read_csv(path, convert_options=options)
 
 
-def _description(metric: Metric) -> dict[str, str | bool]:
+def _description(metric: Metric) -> dict[str, str | bool | None]:
     return {
         "name": metric.name,
         "title": metric.title,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from exx.errors import DataError, ExxError
+from exx.fault import point
 
 _REMEDIES = {
     errno.ENOSPC: "free some disk space, or write to another folder",
@@ -46,8 +47,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temp
+        point("file written")
         _sync(temp)
         temp.replace(path)
+        point("file in place")
         _sync(path.parent)
     except OSError as cause:
         raise cannot_write(path, cause) from cause
