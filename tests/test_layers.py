@@ -18,7 +18,7 @@ import exx
 # The core from the bottom up. A module may import from the rows above it and from its own entry (`state` is
 # `state/*`), not from its neighbours in a row. The longest entry that fits a module counts.
 LAYERS = (
-    ("errors",),
+    ("errors", "fault"),
     ("records",),
     ("config.paths", "downloads", "paired", "rows", "text", "wording"),
     ("answers", "hub", "interfaces", "observe", "responses", "state", "verdict"),

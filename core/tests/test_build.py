@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from lab import Lab
 
 from exx.pipeline.build import deal
-from exx.pipeline.context import RunOptions, TrialContext
+from exx.pipeline.context import RunOptions
 from exx.pipeline.items import FILES, read_items, write_items
 from exx.pipeline.phases import choose
 from exx.records import Item, RequestId
@@ -25,8 +26,11 @@ quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 def parts(lab: Lab) -> dict[str, list[dict[str, Any]]]:
     """The request parts of a run, by name."""
-    folder = lab.path("batch_inputs")
-    return {path.name: [json.loads(line) for line in path.open()] for path in sorted(folder.glob("*.jsonl"))}
+    (folder,) = (lab.folder / "experiments" / "run_a").glob("*/batch_inputs")
+    return {
+        path.name: [json.loads(line) for line in path.read_bytes().splitlines()]
+        for path in sorted(folder.glob("*.jsonl"))
+    }
 
 
 def build(lab: Lab, **given: Any) -> dict[str, list[dict[str, Any]]]:
@@ -132,17 +136,25 @@ def stock(sizes: list[int]) -> list[Item]:
     return [Item(f"d{n}", str(i), "q", ("a",)) for n, size in enumerate(sizes) for i in range(size)]
 
 
-def dealt(lab: Lab, sizes: list[int], options: RunOptions, samples: int = 1) -> list[list[Item]]:
-    """The parts of these datasets."""
-    ctx: TrialContext = lab.contexts(samples_per_item={"0.0": samples}, options=options)[0]
-    return deal(stock(sizes), ctx)
+@pytest.fixture
+def deal_out(lab: Lab) -> Callable[..., list[list[Item]]]:
+    """The parts of datasets of these sizes."""
+    contexts = {samples: lab.contexts(samples_per_item={"0.0": samples})[0] for samples in (1, 2, 3)}
+
+    def dealt(sizes: list[int], options: RunOptions, samples: int = 1) -> list[list[Item]]:
+        contexts[samples].options = options
+        return deal(stock(sizes), contexts[samples])
+
+    return dealt
 
 
 @quick
 @given(shelves, st.integers(1, 12), st.integers(1, 3))
-def test_no_part_has_more_lines_than_asked_for(lab: Lab, sizes: list[int], lines: int, samples: int) -> None:
+def test_no_part_has_more_lines_than_asked_for(
+    deal_out: Callable[..., Any], sizes: list[int], lines: int, samples: int
+) -> None:
     """Replicates count; a part holds one item at least. There are no more parts than it takes."""
-    found = dealt(lab, sizes, RunOptions(lines_per_part=lines), samples)
+    found = deal_out(sizes, RunOptions(lines_per_part=lines), samples)
     most = max(1, lines // samples)
 
     assert max(map(len, found)) <= most
@@ -151,9 +163,9 @@ def test_no_part_has_more_lines_than_asked_for(lab: Lab, sizes: list[int], lines
 
 @quick
 @given(shelves, st.integers(1, 12))
-def test_every_item_is_in_one_part(lab: Lab, sizes: list[int], count: int) -> None:
+def test_every_item_is_in_one_part(deal_out: Callable[..., Any], sizes: list[int], count: int) -> None:
     """None is lost and none is asked twice; the parts are of one size, give or take one."""
-    found = dealt(lab, sizes, RunOptions(parts_per_dataset=count))
+    found = deal_out(sizes, RunOptions(parts_per_dataset=count))
 
     assert Counter(item.key for part in found for item in part) == Counter(item.key for item in stock(sizes))
     assert max(map(len, found)) - min(map(len, found)) <= 1
@@ -161,9 +173,11 @@ def test_every_item_is_in_one_part(lab: Lab, sizes: list[int], count: int) -> No
 
 @quick
 @given(shelves, st.integers(1, 12))
-def test_every_prefix_of_parts_has_its_share_of_each_dataset(lab: Lab, sizes: list[int], count: int) -> None:
+def test_every_prefix_of_parts_has_its_share_of_each_dataset(
+    deal_out: Callable[..., Any], sizes: list[int], count: int
+) -> None:
     """A run that stops after k parts has asked about all datasets alike, and about the first items of each."""
-    found = dealt(lab, sizes, RunOptions(parts_per_dataset=count))
+    found = deal_out(sizes, RunOptions(parts_per_dataset=count))
     so_far: list[Item] = []
     for part in found:
         so_far += part

@@ -1,1 +1,1 @@
-"""Getting requests answered."""
+"""Asking many requests: jobs at batch services (``queue``), and one by one, several at once (``online``)."""

@@ -1,0 +1,459 @@
+"""The queue of jobs for a batch service: part after part, never more at once than allowed, until all is collected.
+
+The rule for everything remote: record the intention under a deterministic id, make the call, record the outcome. After a
+crash between two of these the id finds the job again, so nothing is submitted, or paid for, twice.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
+from typing import Any, TypeVar
+
+from attrs import define, evolve, field, frozen
+
+from exx.errors import BackendError, QuotaReached, StopRequested, Transient
+from exx.fault import point
+from exx.interfaces import BatchService
+from exx.jobs.book import JobBook, JobRecord
+from exx.jobs.harvest import Harvest
+from exx.jobs.names import content_digest, job_id
+from exx.jobs.timing import Backoff, Clock, wait_until
+from exx.records import BatchJob, Condition, JobStatus, Request
+from exx.responses import ResponseStore
+
+T = TypeVar("T")
+
+_CHUNK = 200
+_SLOWER = 1.5
+_SLOWEST = 8.0
+_LONGEST_PAUSE = 300.0
+_SHORT_DOWNLOADS = 3
+_DAY = 86_400.0
+
+
+@frozen(kw_only=True)
+class Part:
+    """Requests that are submitted together.
+
+    Attributes:
+        file: Name of the file that holds them.
+        source: sha256 of that file.
+        condition: Arm.
+        temp: Temperature.
+        number: From 1.
+        requests: Reads them, from the first, each time it is called.
+    """
+
+    file: str
+    source: str
+    condition: Condition
+    temp: float
+    number: int
+    requests: Callable[[], Iterator[Request]]
+
+    @property
+    def place(self) -> tuple[Condition, float, int]:
+        """Which part this is."""
+        return self.condition, self.temp, self.number
+
+
+@frozen(kw_only=True)
+class JobSettings:
+    """How jobs are run.
+
+    Attributes:
+        run: Id of the run.
+        trial: Slug of the trial.
+        model: The model's name.
+        max_concurrent: Most jobs under way at once, at least 1.
+        poll_interval: Seconds between looks at a job.
+        follow_ups: How often rows that failed are asked again.
+        timeout: Seconds after which a job that is not finished is given up.
+        tries: How often in a row the service may fail to say how a job is.
+        seed: Of the jitter of waits.
+    """
+
+    run: str
+    trial: str
+    model: str
+    max_concurrent: int = 4
+    poll_interval: float = 20.0
+    follow_ups: int = 2
+    timeout: float = 4 * _DAY
+    tries: int = 12
+    seed: int = 0
+
+    @classmethod
+    def of(cls, backend: Any, *, max_concurrent: int | None, **names: Any) -> JobSettings:
+        """Take what the backend says, and what the command line says instead."""
+        optional = {"follow_ups": "follow_ups", "timeout": "job_timeout"}
+        said = {name: value for name, at in optional.items() if (value := getattr(backend, at, None)) is not None}
+        limit = max_concurrent or backend.max_concurrent_jobs
+        return cls(max_concurrent=max(1, limit), poll_interval=backend.poll_interval, **said, **names)
+
+
+@define
+class _Open:
+    """A job under way, in this process."""
+
+    record: JobRecord
+    rows: dict[str, str]
+    due: float
+    pause: float
+    troubles: int = 0
+    short: int = 0
+    processed: int = 0
+
+
+@define
+class JobQueue:
+    """Runs the jobs of one trial.
+
+    Attributes:
+        service: Where they run.
+        store: Where answers go; what has one there is not asked.
+        book: What is remembered of the jobs.
+        settings: How they are run.
+        check_stop: Raises to stop.
+        told: Called with a job's record after each change of it was saved.
+        progress: Called with the number of requests that are through.
+        clock: The time.
+    """
+
+    service: BatchService
+    store: ResponseStore
+    book: JobBook
+    settings: JobSettings
+    check_stop: Callable[[], None]
+    told: Callable[[JobRecord], None] = field(default=lambda _: None)
+    progress: Callable[[int], None] = field(default=lambda _: None)
+    clock: Clock = field(factory=Clock)
+    started: int = field(default=0, init=False)
+    _open: dict[str, _Open] = field(factory=dict, init=False)
+    _waiting: deque[Part] = field(factory=deque, init=False)
+    _through: int = field(default=0, init=False)
+    _paused_until: float = field(default=0.0, init=False)
+    _refusals: int = field(default=0, init=False)
+    _ended_early: list[JobRecord] = field(factory=list, init=False)
+    _parts: dict[tuple[Condition, float, int], Part] = field(factory=dict, init=False)
+    _asked: Counter[str] = field(factory=Counter, init=False)
+    _rng: random.Random = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._rng = random.Random(self.settings.seed)
+
+    def run(self, parts: Sequence[Part]) -> None:
+        """Do everything: pick up what is under way, submit what is not, collect, ask again what failed.
+
+        Raises:
+            StopRequested: A stop was asked for; says which jobs go on remotely.
+            BackendError: The service cannot be used, or jobs were cancelled; what is under way goes on remotely.
+        """
+        self._parts = {part.place: part for part in parts}
+        self._waiting = deque(sorted(parts, key=lambda p: (p.temp, p.number, p.condition)))  # the arms in turn
+        try:
+            self._pick_up()
+            while self._waiting or self._open:
+                self.check_stop()
+                self._submit_some()
+                for job in [job for job in self._open.values() if job.due <= self.clock.now()]:
+                    self.check_stop()
+                    self._look_at(job)
+                self._rest()
+        except StopRequested as cause:
+            raise StopRequested(cause.message + self._left_running(), hint=cause.hint) from cause
+        if self._ended_early:
+            which = ", ".join(f"{r.id} ({r.message or r.state})" for r in self._ended_early)
+            hint = "what they had answered is stored; exx resume asks the rest again in new jobs"
+            raise BackendError(f"{_count(len(self._ended_early))} ended early: {which}", hint=hint)
+
+    def _left_running(self) -> str:
+        ids = [record.id for record in self.book if record.open and record.state != "intended"]
+        if not ids:
+            return "; no job is under way"
+        goes = "goes" if len(ids) == 1 else "go"
+        return f"; {_count(len(ids))} {goes} on remotely, for exx resume to pick up: {', '.join(ids)}"
+
+    # Picking up what an earlier process left
+
+    def _pick_up(self) -> None:
+        """Find every job of the book that may be under way; forget intentions the service never heard of."""
+        self.book.close_answered(self.store)
+        for record in self.book:
+            if record.open:
+                self._pick_up_one(record)
+            elif record.counts:
+                self._asked.update(self.book.rows(record.id).values())
+
+    def _pick_up_one(self, record: JobRecord) -> None:
+        rows = self.book.rows(record.id)
+        if not self._wanted(record, rows):
+            self.told(evolve(record, message="its requests are not asked any more; it is left to itself"))
+            return
+        if record.state == "intended":
+            status = self._insist(self.service.status, record.id)
+            if status is None:
+                self._put(evolve(record, state="dropped"))
+                return
+            record = self._put(evolve(record, state=status.state, submitted_at=self.clock.wall()))
+        self._follow(record, rows, self.clock.now())
+
+    def _wanted(self, record: JobRecord, rows: dict[str, str]) -> bool:
+        """Whether any of a job's rows is still asked; after a change of settings it may not be."""
+        if record.source in {part.source for part in self._parts.values()}:
+            return True
+        keys = set(rows.values())
+        return any(request.key in keys for part in self._parts.values() for request in part.requests())
+
+    def _follow(self, record: JobRecord, rows: dict[str, str], due: float) -> None:
+        self._open[record.id] = _Open(record, rows, due, self.settings.poll_interval)
+
+    # Submitting
+
+    def _submit_some(self) -> None:
+        while (
+            self._waiting and len(self._open) < self.settings.max_concurrent and self.clock.now() >= self._paused_until
+        ):
+            self.check_stop()
+            part = self._waiting.popleft()
+            try:
+                self._submit(part)
+            except QuotaReached as cause:
+                self._waiting.appendleft(part)
+                self._pause(part, cause)
+
+    def _submit(self, part: Part) -> None:
+        rows = self._rows_to_ask(part)
+        if not rows:
+            return
+        record = self._intend(part, rows)
+        self._create(record, part, rows)
+        self._refusals = 0
+        self.started += 1
+        record = self._put(evolve(record, state="queued", message="", submitted_at=self.clock.wall()))
+        self._follow(record, rows, self.clock.now() + self.settings.poll_interval)
+
+    def _rows_to_ask(self, part: Part) -> dict[str, str]:
+        """What of a part has no answer, is in no job under way, and was not asked too often: ``{custom_id: key}``."""
+        taken = {key for job in self._open.values() for key in job.rows.values()}
+        rows: dict[str, str] = {}
+        for chunk in _chunks(part.requests(), _CHUNK):
+            missing = set(self.store.missing([request.key for request in chunk])) - taken
+            for request in chunk:
+                if request.key in missing and self._asked[request.key] <= self.settings.follow_ups:
+                    rows[request.custom_id] = request.key
+                    missing.remove(request.key)  # a question that occurs twice is asked once
+                    taken.add(request.key)
+        return rows
+
+    def _intend(self, part: Part, rows: dict[str, str]) -> JobRecord:
+        earlier = self.book.of_part(part.place)
+        last = max(earlier, key=lambda record: record.attempt, default=None)
+        attempt = last.attempt + 1 if last else 1
+        content = content_digest(rows)
+        where = {"condition": part.condition, "temp": part.temp, "part": part.number, "attempt": attempt}
+        name = job_id(self.settings.run, self.settings.trial, **where, content=content)  # type: ignore[arg-type]
+        for record in self.book:  # one that met the quota, and of which a row has been answered since
+            if record.state == "intended" and record.place == part.place and record.id != name:
+                self._put(evolve(record, state="dropped"))
+        known = self.book.find(name)
+        if known is not None and known.state == "intended":
+            return known
+        record = JobRecord(
+            id=name,
+            part_file=part.file,
+            source=part.source,
+            rows=len(rows),
+            content=content,
+            follows=last.id if last else None,
+            intended_at=self.clock.wall(),
+            **where,  # type: ignore[arg-type]
+        )
+        self.book.intend(record, rows)
+        self.told(record)
+        return record
+
+    def _create(self, record: JobRecord, part: Part, rows: dict[str, str]) -> None:
+        """Submit; when the reply is lost, look whether the job is there before trying again."""
+        job = BatchJob(
+            id=record.id,
+            model=self.settings.model,
+            requests=_JobRequests(part, rows),
+            rows=record.rows,
+            condition=record.condition,
+            temp=record.temp,
+            part=record.part,
+            attempt=record.attempt,
+            follows=record.follows,
+        )
+        waits = self._backoff()
+        for tries in range(1, self.settings.tries + 1):
+            try:
+                self.service.create(job)
+            except Transient as cause:
+                if tries == self.settings.tries:
+                    raise self._unreachable(record.id, cause) from cause
+                wait_until(self.clock.now() + waits.delay(tries, cause.retry_after), self.clock, self.check_stop)
+                if self._insist(self.service.status, record.id) is not None:
+                    return
+            else:
+                point("job created")
+                return
+
+    def _pause(self, part: Part, cause: QuotaReached) -> None:
+        """Leave the part for later: until a job of ours is through, or for a while if others hold the quota."""
+        self._refusals += 1
+        seconds = self._backoff(_LONGEST_PAUSE).delay(self._refusals)
+        self._paused_until = self.clock.now() + seconds
+        intended = [r for r in self.book if r.state == "intended" and r.place == part.place]
+        for record in intended:
+            message = f"waits for a place: {cause.message}"
+            if record.message != message:
+                self._put(evolve(record, message=message))
+
+    # Following
+
+    def _look_at(self, job: _Open) -> None:
+        try:
+            status = self.service.status(job.record.id)
+            self._note(job, status)
+            if status is None or status.final:
+                self._collect(job, status)
+        except Transient as cause:
+            job.troubles += 1
+            if job.troubles >= self.settings.tries:
+                raise self._unreachable(job.record.id, cause) from cause
+            job.due = self.clock.now() + self._backoff().delay(job.troubles, cause.retry_after)
+        else:
+            job.troubles = 0
+
+    def _note(self, job: _Open, status: JobStatus | None) -> None:
+        """Record what changed; look more rarely at a job to which nothing happens."""
+        before, processed = job.record, job.processed
+        if status is None:
+            changed = evolve(before, state="gone", raw_state="", message="the service does not know it any more")
+        else:
+            changed = evolve(before, state=status.state, raw_state=status.raw_state, message=status.message)
+            job.processed = min(job.record.rows, status.processed or 0)
+        if changed != before:
+            job.record = self._put(changed)
+        moved = changed != before or job.processed != processed
+        interval = self.settings.poll_interval
+        job.pause = interval if moved else min(job.pause * _SLOWER, interval * _SLOWEST)
+        job.due = self.clock.now() + job.pause
+        self._tell_progress()
+        if status is not None and not status.final:
+            self._give_up_if_late(job)
+
+    def _give_up_if_late(self, job: _Open) -> None:
+        since = job.record.submitted_at or job.record.intended_at
+        if self.clock.wall() - since <= self.settings.timeout:
+            return
+        self.service.cancel(job.record.id)
+        words = f"given up: {job.record.state} for {self.settings.timeout / 3600:g} hours"
+        job.record = self._put(evolve(job.record, state="cancelled", message=words))
+        self._collect(job, JobStatus(state="cancelled", message=words))
+
+    # Collecting
+
+    def _collect(self, job: _Open, status: JobStatus | None) -> None:
+        """Fetch, check and store the output of a job that has ended, and close it."""
+        harvest = Harvest(job.rows, self.store)
+        if status is not None and (status.state == "succeeded" or status.has_output):
+            for rows in _chunks(self.service.fetch(job.record.id), _CHUNK):
+                self.check_stop()
+                harvest.add(rows)
+                point("rows stored")
+            self._refuse_short(job, harvest, status)
+        failed = harvest.finish(_otherwise(job.record))
+        message = "; ".join(words for words in (job.record.message, harvest.words()) if words)
+        done = evolve(job.record, collected=True, answered=harvest.answered, failed=failed, message=message)
+        del self._open[job.record.id]
+        self._through += done.answered
+        if done.counts:
+            self._asked.update(job.rows.values())
+        self._paused_until = 0.0
+        self._put(done)
+        if done.state == "cancelled":
+            self._ended_early.append(done)
+        elif failed:
+            self._waiting.extend(part for place, part in self._parts.items() if place == done.place)
+        self._tell_progress()
+        with suppress(Transient):  # leftovers at the service cost nothing here
+            self.service.collected(done.id)
+
+    def _refuse_short(self, job: _Open, harvest: Harvest, status: JobStatus) -> None:
+        """Don't take a download that holds fewer answers than the service counted, unless it stays at that."""
+        if status.answered is not None and harvest.answered < status.answered and job.short < _SHORT_DOWNLOADS:
+            job.short += 1
+            raise Transient(f"the output holds {harvest.answered} answers, and the service counted {status.answered}")
+
+    # Waiting
+
+    def _rest(self) -> None:
+        """Wait for the next thing to do."""
+        times = [job.due for job in self._open.values()]
+        if self._waiting and len(self._open) < self.settings.max_concurrent:
+            times.append(self._paused_until)
+        if times:
+            wait_until(min(times), self.clock, self.check_stop)
+
+    def _insist(self, ask: Callable[[str], T], job: str) -> T:
+        waits = self._backoff()
+        for tries in range(1, self.settings.tries):
+            try:
+                return ask(job)
+            except Transient as cause:
+                wait_until(self.clock.now() + waits.delay(tries, cause.retry_after), self.clock, self.check_stop)
+        try:
+            return ask(job)
+        except Transient as cause:
+            raise self._unreachable(job, cause) from cause
+
+    def _backoff(self, cap: float = _LONGEST_PAUSE) -> Backoff:
+        return Backoff(self.settings.poll_interval, cap, self._rng)
+
+    def _unreachable(self, job: str, cause: Transient) -> BackendError:
+        hint = "jobs under way go on remotely; exx resume picks them up"
+        return BackendError(f"job {job}: {self.settings.tries} tries in a row failed, the last: {cause.message}", hint=hint)
+
+    def _put(self, record: JobRecord) -> JobRecord:
+        self.book.put(record)
+        self.told(record)
+        return record
+
+    def _tell_progress(self) -> None:
+        self.progress(self._through + sum(job.processed for job in self._open.values()))
+
+
+@frozen
+class _JobRequests:
+    """The requests of a job, read from its part whenever they are gone through."""
+
+    part: Part
+    rows: dict[str, str]
+
+    def __iter__(self) -> Iterator[Request]:
+        return (request for request in self.part.requests() if request.custom_id in self.rows)
+
+
+def _otherwise(record: JobRecord) -> str:
+    """What to say of a row that the output of a job says nothing about."""
+    said = f": {record.message}" if record.message else ""
+    if record.state == "succeeded":
+        return f"job {record.id} succeeded without a word about this request"
+    return f"job {record.id} is {record.state}{said}"
+
+
+def _count(jobs: int) -> str:
+    return "1 job" if jobs == 1 else f"{jobs} jobs"
+
+
+def _chunks(things: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(things)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
