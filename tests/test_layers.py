@@ -26,7 +26,9 @@ LAYERS = (
     ("config", "plugins"),
     ("costs", "experiment", "methods"),
     ("results",),
+    ("aggregate",),
     ("pipeline",),
+    ("runs",),
     ("testing",),
     ("cli",),
 )

@@ -34,10 +34,9 @@ def test_a_ledger_is_on_disk_after_every_change(tmp_path: Path) -> None:
         ("", "is not valid JSON"),
         ('{"schema_version": 2, "stage_st', "is not valid JSON"),
         ("[1, 2]", "has no attribute 'get'"),
-        ('{"schema_version": 1, "stage_status": {}}', "schema_version is 1, expected 2"),
         ('{"schema_version": 2}', "'stage_status'"),
         ('{"schema_version": 2, "stage_status": {"build": {"status": "done"}}}', "'artifacts'"),
-        ('{"schema_version": 2, "stage_status": {"build": null}}', "not subscriptable"),
+        ('{"schema_version": 2, "stage_status": {"build": null}}', "the record of build: "),
     ],
 )
 def test_a_damaged_ledger_is_kept_beside_and_started_anew(tmp_path: Path, content: str, why: str) -> None:

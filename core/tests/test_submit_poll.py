@@ -285,7 +285,7 @@ def test_answers_are_committed_often(lab: Lab, monkeypatch: pytest.MonkeyPatch) 
     lab.answer = look
     lab.run(phases=POLLED)
 
-    assert seen == [n // 3 * 3 for n in range(20)]
+    assert all(n - stored < 3 for n, stored in enumerate(seen)), seen
 
 
 # the store

@@ -137,39 +137,35 @@ class Note:
 
 @define
 class _Diary:
-    log: Path
-    delay: float
-    padding: int
-    broken: bool
+    backend: DiaryBackend
+    answered: int = 0
 
     def answer(self, request: Request) -> Response:
-        with self.log.open("a") as file:
+        with Path("asked.log").open("a") as file:
             file.write(f"{os.getpid()} {request.custom_id}\n")
-        time.sleep(self.delay)
-        if self.broken:
-            return Response(request.key, None, error="the server is down")
-        text = lopsided(request) + " " * self.padding
+        if self.answered >= self.backend.slow_from and not Path("HURRY").exists():
+            time.sleep(self.backend.delay)
+        self.answered += 1
+        text = lopsided(request) + " " * self.backend.padding
         return Response(request.key, text, "stop", Usage(10, len(text.split())), "diary-1", "diary-model")
 
 
 @frozen(kw_only=True)
 class DiaryBackend:
-    """Answers at once, or slowly, and writes every request into a file.
+    """Answers at once, or slowly, and writes every request into the file asked.log.
 
     Attributes:
-        log: The file.
-        delay: Seconds that an answer takes.
+        delay: Seconds that an answer takes, unless there is a file HURRY.
+        slow_from: How many answers come at once before that.
         padding: Blanks that an answer ends in.
         concurrency: Requests under way at once.
-        broken_while: While this file is there, every request fails.
     """
 
     name: ClassVar[str] = "diary"
-    log: str = "asked.log"
     delay: float = field(default=0.0, validator=ge(0.0))
+    slow_from: int = field(default=0, validator=ge(0))
     padding: int = field(default=0, validator=ge(0))
     concurrency: int = field(default=1, validator=ge(1))
-    broken_while: str = "BROKEN"
 
     def default_model(self) -> str | None:
         """A name."""
@@ -183,7 +179,7 @@ class DiaryBackend:
     def connect(self, model: str, items: Mapping[str, Item]) -> Iterator[_Diary]:
         """Ready at once."""
         del model, items
-        yield _Diary(Path(self.log), self.delay, self.padding, Path(self.broken_while).exists())
+        yield _Diary(self)
 
 
 KINDS: dict[str, list[type[Any]]] = {

@@ -26,7 +26,8 @@ class LlamaCppBackend:
     Attributes:
         slots: Requests under way at once, at least 1. With one, an answer does not depend on what else is asked.
         threads: Threads that compute, at least 1. None: one for weights below 250 MB, otherwise one per physical core.
-        context_tokens: Most tokens of a prompt and its answer together, at least 64; a longer prompt fails.
+        context_tokens: Most tokens of a prompt and its answer together, rounded up to a multiple of
+            256; a longer prompt fails.
         prompt_cache: Keep the beginning that a prompt shares with the one before it, instead of reading it again.
     """
 
@@ -34,7 +35,7 @@ class LlamaCppBackend:
 
     slots: int = field(default=1, validator=ge(1))
     threads: int | None = field(default=None, validator=optional(ge(1)))
-    context_tokens: int = field(default=4096, validator=ge(64))
+    context_tokens: int = field(default=4096, validator=ge(256))
     prompt_cache: bool = True
 
     @property

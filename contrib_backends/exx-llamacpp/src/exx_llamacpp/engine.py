@@ -74,6 +74,8 @@ def opened(options: LlamaCppBackend, model: str, weights: Path) -> Iterator[Llam
             hint="the file may be damaged or of an architecture this xllamacpp does not know, or memory may be short: "
             f"try pip install --upgrade xllamacpp, or fewer than {options.context_tokens} context_tokens",
         ) from cause
+    # A server that is freed before its loop has begun waits for it for ever; one that has answered has begun it.
+    server.handle_completions({"prompt": "1", "max_tokens": 1})
     connection = LlamaCppConnection(server, model, options)
     try:
         yield connection
@@ -140,11 +142,14 @@ class LlamaCppConnection:
         body = {"messages": list(request.messages), **self._sampling(request)}
         if self._options.prompt_cache and self._options.slots == 1 and request.messages == self._last:
             self._forget_the_end(request.messages)
-        self._last = request.messages
+        self._last = None
         try:
             reply = self._server.handle_chat_completions(body)
         except (RuntimeError, ValueError) as cause:
             return Response(request.key, None, model=self._model, error=f"llama.cpp: {cause}")
+        if "error" in reply:
+            return Response(request.key, None, model=self._model, error=_reason(reply["error"]))
+        self._last = request.messages
         return self._response(request, reply)
 
     def close(self) -> None:
@@ -154,7 +159,9 @@ class LlamaCppConnection:
     def _sampling(self, request: Request) -> dict[str, Any]:
         params = request.params
         if unknown := sorted(params.keys() - _PARAMS):
-            raise BackendError(f"llamacpp: unknown decoding parameter {unknown[0]!r}; known: {', '.join(sorted(_PARAMS))}")
+            raise BackendError(
+                f"llamacpp: unknown decoding parameter {unknown[0]!r}; known: {', '.join(sorted(_PARAMS))}"
+            )
         temperature = float(params.get("temperature", 0.0))
         seed = params.get("seed")
         return {
@@ -178,8 +185,6 @@ class LlamaCppConnection:
         self._server.handle_chat_completions({"messages": [*messages[:-1], shorter], "max_tokens": 1, "temperature": 0})
 
     def _response(self, request: Request, reply: Mapping[str, Any]) -> Response:
-        if "error" in reply:
-            return Response(request.key, None, model=self._model, error=_reason(reply["error"]))
         choice, usage = reply["choices"][0], reply["usage"]
         cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
         return Response(

@@ -10,7 +10,7 @@ from exx.cli.show import note
 from exx.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from exx.observe import Run
+    from exx.observe import Job, Run
 
 _PLAIN_EVERY = 5.0
 _DRAW_EVERY = 0.1
@@ -29,6 +29,15 @@ def _announce(run: Run) -> None:
 
 def _title(trial: str, phase: str) -> str:
     return f"{trial}: {phase}" if trial else phase
+
+
+def _job_words(job: Job) -> str:
+    """A job in one line, such as ``job exx-a-control-t0-p01-a1-0f3c…: running``."""
+    said = f" ({job.message})" if job.message else ""
+    if job.collected:
+        failed = f", {job.failed} failed" if job.failed else ""
+        return f"job {job.id}: {job.answered} of {job.rows} answered{failed}{said}"
+    return f"job {job.id}: {job.state}{said}"
 
 
 class PlainProgress:
@@ -66,6 +75,12 @@ class PlainProgress:
     def exx_phase_finished(self, trial: str, phase: str, outcome: str) -> None:
         """Say what a phase made."""
         note(f"  {self._name(trial, phase)}: {outcome} ({time.monotonic() - self._began:.1f} s)")
+
+    @hookimpl
+    def exx_job_changed(self, job: Job) -> None:
+        """Say what became of a job."""
+        if job.state != "intended" or job.message:
+            note(f"  {_job_words(job)}")
 
     def _name(self, trial: str, phase: str) -> str:
         return _title(trial if self._several else "", phase)
@@ -119,6 +134,14 @@ class BarProgress:
         """Replace the bar by what the phase made."""
         self._close()
         note(f"  ✓ {self._name(trial, phase)}: {outcome} ({time.monotonic() - self._began:.1f} s)")
+
+    @hookimpl
+    def exx_job_changed(self, job: Job) -> None:
+        """Say what became of a job, above the bar."""
+        if job.state != "intended" or job.message:
+            note(f"  {_job_words(job)}")
+            if self._bar is not None:
+                self._bar.refresh()
 
     @hookimpl
     def exx_run_finished(self) -> None:

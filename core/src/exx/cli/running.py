@@ -28,11 +28,15 @@ _phase = options(
     click.option("--from-step", metavar="PHASE", help="From this phase on."),
     click.option("--to-step", metavar="PHASE", help="Up to this phase."),
 )
+_jobs_option = click.option(
+    "--max-concurrent-jobs", type=_count, help="Most jobs under way at a batch service at once; may change on a resume."
+)
 _limits = options(
     click.option("--limit-items", type=_count, help="First N items of each dataset, in their prepared order."),
     click.option("--parts-per-dataset", type=_count, help="Split each input into N parts."),
     click.option("--lines-per-part", type=_count, help="Split each input into parts of at most N requests."),
     click.option("--condition", type=click.Choice(["control", "treatment", "both"]), default="both", show_default=True),
+    _jobs_option,
 )
 _run_options = options(
     config_argument,
@@ -96,6 +100,7 @@ def plan_command(**given: Any) -> None:
 @click.option("--experiments-dir", type=click.Path(path_type=Path), default=Path("experiments"), show_default=True)
 @click.option("--force", is_flag=True, help="Redo phases that are done.")
 @_phase
+@_jobs_option
 @json_option
 @click.option("--quiet", is_flag=True, help="No progress display.")
 @debug_option

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from attrs import asdict, define
+from attrs import asdict, define, evolve
 
 from exx.cli.common import load_environment
 from exx.cli.progress import make_progress
@@ -47,6 +47,7 @@ class Session:
             conditions=CONDITIONS if condition == "both" else (condition,),
             parts_per_dataset=given["parts_per_dataset"],
             lines_per_part=given["lines_per_part"],
+            max_concurrent_jobs=given["max_concurrent_jobs"],
         )
         skip = tuple(name for name in ("prepare", "build") if given[f"skip_{name}"])
         phases = choose(given["only_step"], given["from_step"], given["to_step"], skip)
@@ -66,18 +67,20 @@ class Session:
         try:
             known: Any = ledger.document
             origin = Origin(folder / "config.yaml", Path(known["config_base"]))
+            kept = Path(known["config"]["paths"]["experiments_dir"])
             config, _ = build_config(known["config"], origin)
             options, narrowing = _started_with(known)
         except (KeyError, TypeError) as cause:
             what = "does not say how it was started" if folder.exists() else "does not exist"
             hint = "exx list shows the runs; exx run CONFIG --run-id ID --resume goes on from a config"
             raise RunError(f"run {run_id} in {experiments_dir} {what}", hint=hint) from cause
+        if (kept / folder.name).resolve() != folder.resolve():  # every relative path would lead elsewhere
+            hint = "resume in the folder in which the run was started"
+            raise RunError(f"run {run_id} in {experiments_dir} was kept in {kept}", hint=hint)
         experiment = Experiment(config, origin, load_plugins(), narrowing)
+        options = _with_jobs(options, given)
         phases = choose(given["only_step"], given["from_step"], given["to_step"])
         orchestrator = Orchestrator(experiment, options, run_id, phases, given["force"])
-        if orchestrator.folder.resolve() != folder.resolve():  # going on would start anew, elsewhere
-            hint = "resume in the folder in which the run was started"
-            raise RunError(f"run {run_id} in {experiments_dir} was kept in {config.paths.experiments_dir}", hint=hint)
         return cls(orchestrator)
 
     @classmethod
@@ -86,7 +89,8 @@ class Session:
         session = cls.from_options(experiment, given)
         known: Any = Ledger.open(session.orchestrator.folder / "run_state.json").document
         if "options" in known:
-            session.orchestrator.options, experiment.narrowing = _started_with(known)
+            options, experiment.narrowing = _started_with(known)
+            session.orchestrator.options = _with_jobs(options, given)
         return session
 
     def show_plan(self, as_json: bool) -> None:
@@ -191,6 +195,12 @@ def _resumable(run_id: str) -> Iterator[None]:
 
 def _started_with(known: Mapping[str, Any]) -> tuple[RunOptions, Narrowing]:
     return RunOptions(**_tuples(known["options"])), Narrowing(**_tuples(known["narrowing"]))
+
+
+def _with_jobs(options: RunOptions, given: Mapping[str, Any]) -> RunOptions:
+    """How many jobs run at once is the one thing that may be another when a run goes on."""
+    limit = given.get("max_concurrent_jobs")
+    return evolve(options, max_concurrent_jobs=limit) if limit else options
 
 
 def _tuples(plain: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,9 +14,6 @@ from attrs import define, field
 from exx.records import Response
 from exx.responses import ResponseStore
 
-ROWS = 200
-SECONDS = 2.0
-
 
 @define
 class Committer:
@@ -29,8 +26,8 @@ class Committer:
     """
 
     store: ResponseStore
-    rows: int = ROWS
-    seconds: float = SECONDS
+    rows: int = 200
+    seconds: float = 2.0
     _pending: list[Response] = field(factory=list, init=False)
     _since: float = field(default=0.0, init=False)
     _lock: Lock = field(factory=Lock, init=False)

@@ -25,7 +25,6 @@ class Limits:
     """What the runner may do.
 
     Attributes:
-        concurrency: Most requests under way at once, at least 1.
         requests_per_minute: Most requests in any minute; None: no limit.
         tokens_per_minute: Most tokens of prompts and answers in any minute; None: no limit.
         tries: How often a request is tried that fails in passing.
@@ -37,7 +36,6 @@ class Limits:
         seed: Of the jitter of waits.
     """
 
-    concurrency: int = 1
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
     tries: int = 6
@@ -51,7 +49,6 @@ class Limits:
     def of(cls, backend: Any, seed: int = 0) -> Limits:
         """What a backend says of itself."""
         return cls(
-            concurrency=max(1, backend.concurrency),
             requests_per_minute=getattr(backend, "requests_per_minute", None),
             tokens_per_minute=getattr(backend, "tokens_per_minute", None),
             seed=seed,

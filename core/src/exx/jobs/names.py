@@ -15,9 +15,7 @@ _DIGEST = 12
 _RUN = 16
 
 
-def job_id(
-    run: str, trial: str, *, condition: Condition, temp: float, part: int, attempt: int, content: str
-) -> str:
+def job_id(run: str, trial: str, *, condition: Condition, temp: float, part: int, attempt: int, content: str) -> str:
     """Name a job: words for people, then a digest over everything that makes it the job it is.
 
     Args:

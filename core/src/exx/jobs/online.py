@@ -27,8 +27,10 @@ _LOOK_EVERY = 0.2
 def answer_all(
     connection: Connection,
     requests: Iterable[Request],
-    limits: Limits,
+    concurrency: int,
     check_stop: Callable[[], None],
+    *,
+    limits: Limits | None = None,
     clock: Clock | None = None,
 ) -> Iterator[Response]:
     """Answer every request; the order of the responses is that of the requests only with a concurrency of 1.
@@ -37,16 +39,17 @@ def answer_all(
         connection: The model. ``Transient`` and ``Throttled`` make it be asked again; a request that stays without an
             answer gets a response that says so.
         requests: Taken as they are needed.
-        limits: How many at once and in a minute, and how often again.
+        concurrency: Most requests under way at once.
         check_stop: Called before each request; raises to stop. Requests under way then are waited for and yielded;
             so they are when one of them raises.
+        limits: How many in a minute, and how often again.
         clock: The time.
 
     Raises:
         BackendError: Many requests in a row failed for good, and none was answered: the service is gone.
     """
-    desk = _Desk(limits, clock or Clock())
-    if limits.concurrency <= 1:
+    desk = _Desk(limits or Limits(), max(1, concurrency), clock or Clock())
+    if concurrency <= 1:
         yield from _one_by_one(connection, requests, desk, check_stop)
     else:
         yield from _Crew(connection, iter(requests), desk, check_stop).run()
@@ -78,15 +81,16 @@ class _Desk:
     """What the two ways of asking share: when to send, when to try again, when to give up."""
 
     limits: Limits
+    concurrency: int
     clock: Clock
     gate: Gate = field(init=False)
     meters: Meters | None = field(init=False)
     quiet_until: float = field(default=0.0, init=False)
     _backoff: Backoff = field(init=False)
-    _lost_in_a_row: int = field(default=0, init=False)
+    lost_in_a_row: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.gate = Gate(self.limits.concurrency)
+        self.gate = Gate(self.concurrency)
         self.meters = Meters.of(self.limits)
         self._backoff = Backoff(self.limits.wait, self.limits.longest_wait, random.Random(self.limits.seed))
 
@@ -107,7 +111,7 @@ class _Desk:
 
     def answered(self, asked: _Asked, response: Response) -> None:
         """Note that one was answered."""
-        self._lost_in_a_row = 0
+        self.lost_in_a_row = 0
         self.gate.answered()
         if self.meters is not None:
             self.meters.settle(asked.tokens, response)
@@ -131,10 +135,10 @@ class _Desk:
         Raises:
             BackendError: It was one too many.
         """
-        self._lost_in_a_row += 1
-        if self._lost_in_a_row >= self.limits.give_up_after:
+        self.lost_in_a_row += 1
+        if self.lost_in_a_row >= self.limits.give_up_after:
             hint = "see whether the service is there; then exx resume goes on with what has no answer"
-            lost = f"{self._lost_in_a_row} requests in a row stayed without an answer"
+            lost = f"{self.lost_in_a_row} requests in a row stayed without an answer"
             raise BackendError(f"{lost}; the last: {cause.message}", hint=hint) from cause
         return Response(asked.request.key, None, error=f"gave up after {asked.tries} tries: {cause.message}")
 
@@ -142,22 +146,27 @@ class _Desk:
 def _one_by_one(
     connection: Connection, requests: Iterable[Request], desk: _Desk, check_stop: Callable[[], None]
 ) -> Iterator[Response]:
-    free = desk.meters is None
+    answer, free = connection.answer, desk.meters is None
     for request in requests:
         check_stop()
-        if free and not desk.quiet_until:
-            try:
-                yield connection.answer(request)
-                continue
-            except Transient as cause:
-                problem: Transient | None = cause
+        if not free or desk.quiet_until:
+            response = _until_answered(connection, _Asked(request), desk, check_stop)
         else:
-            problem = None
-        yield _until_answered(connection, _Asked(request), desk, check_stop, problem)
+            try:
+                response = answer(request)
+                desk.lost_in_a_row = 0
+            except Transient as cause:
+                response = _until_answered(connection, _Asked(request), desk, check_stop, problem=cause)
+        yield response
 
 
 def _until_answered(
-    connection: Connection, asked: _Asked, desk: _Desk, check_stop: Callable[[], None], problem: Transient | None
+    connection: Connection,
+    asked: _Asked,
+    desk: _Desk,
+    check_stop: Callable[[], None],
+    *,
+    problem: Transient | None = None,
 ) -> Response:
     """Ask one request, again if need be; ``problem`` is what the first try ended in, if there was one."""
     while True:

@@ -1,7 +1,7 @@
 """The queue of jobs for a batch service: part after part, never more at once than allowed, until all is collected.
 
-The rule for everything remote: record the intention under a deterministic id, make the call, record the outcome. After a
-crash between two of these the id finds the job again, so nothing is submitted, or paid for, twice.
+The rule for everything remote: record the intention under a deterministic id, make the call, record the outcome. After
+a crash between two of these the id finds the job again, so nothing is submitted, or paid for, twice.
 """
 
 from __future__ import annotations
@@ -419,7 +419,8 @@ class JobQueue:
 
     def _unreachable(self, job: str, cause: Transient) -> BackendError:
         hint = "jobs under way go on remotely; exx resume picks them up"
-        return BackendError(f"job {job}: {self.settings.tries} tries in a row failed, the last: {cause.message}", hint=hint)
+        words = f"job {job}: {self.settings.tries} tries in a row failed, the last: {cause.message}"
+        return BackendError(words, hint=hint)
 
     def _put(self, record: JobRecord) -> JobRecord:
         self.book.put(record)

@@ -15,7 +15,7 @@ import orjson
 from exx import __version__
 from exx.config.trials import Trial, safe_name, temp_label
 from exx.pipeline.context import FilePhase, Outcome, Scope, TrialContext
-from exx.pipeline.items import read_items
+from exx.pipeline.items import FILES, read_items
 from exx.records import CONDITIONS, Condition, Item, Json, PromptTexts, RequestId
 from exx.state.files import atomic_path, publish, sha256_file, write_json
 from exx.state.ledger import digest
@@ -31,7 +31,7 @@ class Build(FilePhase):
         """Items, each prompt text, and every decoding setting."""
         texts, trial, config = ctx.prompts.texts, ctx.trial, ctx.experiment.config
         return {
-            "items": ctx.digest_of("prepare"),
+            "items": ctx.digest_of("prepare", FILES.values()),
             "prompt control": digest(texts.control),
             "prompt treatment": digest(texts.treatment),
             "task instructions": digest([texts.open_book, texts.closed_book]),
@@ -39,7 +39,7 @@ class Build(FilePhase):
             "samples_per_item": digest(dict(config.samples_per_item)),
             "decoding": digest([trial.top_p, trial.top_k, config.stop, *_limits(trial)]),
             "random_seed": str(config.stats.random_seed),
-            "parts": digest([ctx.options.parts_per_dataset, ctx.options.lines_per_part]),
+            "parts": digest([ctx.options.parts_per_dataset, ctx.options.lines_per_part, trial.prompt_set]),  # in names
             "conditions": digest(ctx.options.conditions),
             "exx-core": __version__,
         }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import ClassVar, Literal, Protocol
+from pathlib import Path, PurePath
+from typing import Any, ClassVar, Literal, Protocol
 
-from attrs import define, field, frozen
+from attrs import asdict, define, field, frozen
 
 from exx.config.trials import Trial
 from exx.experiment import Experiment, Prompts
@@ -19,7 +19,8 @@ from exx.state.run_state import Ledger
 from exx.state.stop import StopSignal
 
 Progress = Callable[[int, int], None]
-Scope = Literal["run", "trial"]
+Scope = Literal["run", "trial", "end"]
+"""Done once before the trials, in each of them, or once after them where there are several."""
 
 
 @frozen(kw_only=True)
@@ -31,12 +32,19 @@ class RunOptions:
         conditions: Arms to ask.
         parts_per_dataset: Parts that each input is split into.
         lines_per_part: Longest part, in requests; excludes ``parts_per_dataset``.
+        max_concurrent_jobs: Most jobs under way at a batch service; None: what the backend says. Changes no result, so
+            it may be another one when the run goes on.
     """
 
     limit_items: int | None = None
     conditions: tuple[Condition, ...] = CONDITIONS
     parts_per_dataset: int | None = None
     lines_per_part: int | None = None
+    max_concurrent_jobs: int | None = None
+
+    def settings(self) -> dict[str, object]:
+        """The options that a run has to be gone on with."""
+        return asdict(self, filter=lambda attribute, _: attribute.name != "max_concurrent_jobs")
 
 
 @define(slots=False)
@@ -103,16 +111,49 @@ class TrialContext:
     def made(self, phase: str) -> Mapping[str, str]:
         """What an earlier phase made: sha256 by path; empty if it has not run."""
         record = self.ledger.stages.get(phase) or self.run_ledger.stages.get(phase)
-        return {a.path: a.sha256 for a in record.artifacts} if record else {}
+        return {a.path: a.sha256 for a in record.artifacts} if record and record.status == "done" else {}
 
     def details(self, phase: str) -> Mapping[str, Json]:
         """What an earlier phase noted."""
         record = self.ledger.stages.get(phase) or self.run_ledger.stages.get(phase)
         return record.details if record else {}
 
-    def digest_of(self, phase: str) -> str:
-        """One digest over everything an earlier phase made."""
-        return digest(self.made(phase))
+    def digest_of(self, phase: str, names: Collection[str] | None = None) -> str:
+        """One digest over everything an earlier phase made, or over the files of these names."""
+        made = self.made(phase).items()
+        return digest({path: sha for path, sha in made if names is None or PurePath(path).name in names})
+
+
+def describe_settings(trial: Trial, texts: Prompts) -> dict[str, Any]:
+    """What a trial asks, of whom, and how."""
+    return {
+        "model": trial.model,
+        "prompt_set": trial.prompt_set,
+        "prompts": {
+            arm: {"sha256": digest(text), "words": len(text.split()), "source": texts.sources[arm], "text": text}
+            for arm, text in (("control", texts.texts.control), ("treatment", texts.texts.treatment))
+        },
+        "temps": list(trial.temps),
+        "top_p": trial.top_p,
+        "top_k": trial.top_k,
+        "max_new_tokens": asdict(trial.max_new_tokens),
+    }
+
+
+def describe_trial(ctx: TrialContext) -> dict[str, Json]:
+    """What a trial is, for its manifest and for the report that is made of it: prompts, model, settings, plugins."""
+    experiment = ctx.experiment
+    used = [experiment.backend, experiment.detector]
+    for group in (experiment.datasets, experiment.scorers, experiment.analyses, experiment.reporters):
+        used += group
+    return {
+        "trial": ctx.trial.slug,
+        **describe_settings(ctx.trial, ctx.prompts),
+        "datasets": [dataset.name for dataset in experiment.datasets],
+        "backend": experiment.backend.stamp(),
+        "simulated": experiment.simulated,
+        "plugins": [{"kind": bound.kind, **bound.stamp()} for bound in used],
+    }
 
 
 @frozen(kw_only=True)

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,19 @@ from attrs import asdict, define, evolve, field, frozen
 from exx import __version__
 from exx.config.dump import differences, to_plain
 from exx.errors import ExxError, RunError, StopRequested
-from exx.experiment import Bound, Experiment
+from exx.experiment import Experiment
 from exx.observe import Run
-from exx.pipeline.context import Outcome, Phase, Progress, RunOptions, TrialContext
-from exx.records import Json
+from exx.pipeline.aggregate import Aggregate
+from exx.pipeline.context import Outcome, Phase, Progress, RunOptions, Scope, TrialContext, describe_trial
 from exx.state.files import sweep_temporaries, write_text
-from exx.state.ledger import Decision, StageRecord, decide, describe, digest, now
-from exx.state.lock import run_lock
-from exx.state.run_state import Ledger
+from exx.state.ledger import Decision, StageRecord, decide, describe, digest, now, remove_leftovers, settled
+from exx.state.lock import Holder, run_lock
+from exx.state.progress import PROGRESS_FILE, ProgressFile
+from exx.state.run_state import HOW_STARTED, Ledger, open_run
 from exx.state.stop import StopSignal
 
 _TELL_EVERY = 0.1
+_JUDGING = ("stats", "costs", "report")
 
 
 @frozen
@@ -56,6 +59,11 @@ class Orchestrator:
     force: bool = False
     warnings: list[str] = field(factory=list)
     _redo_all: bool = field(default=False, init=False)
+    _taken_from: Holder | None = field(default=None, init=False)
+    _progress_file: ProgressFile = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._progress_file = ProgressFile(self.folder / PROGRESS_FILE)
 
     @property
     def folder(self) -> Path:
@@ -73,11 +81,17 @@ class Orchestrator:
         contexts = self.contexts(StopSignal(self.folder))
         self._redo_all = self.force and not self._drift(contexts[0].run_ledger)
         planned: list[PlannedPhase] = []
-        shared = [phase for phase in self.phases if phase.scope == "run"]
-        first = self._plan_phases(contexts[0], shared, None, planned)
-        for ctx in contexts:
-            self._plan_phases(ctx, [phase for phase in self.phases if phase.scope == "trial"], first, planned)
+        first = self._plan_phases(contexts[0], self._at("run"), None, planned)
+        waits = [self._plan_phases(ctx, self._at("trial"), first, planned) for ctx in contexts]
+        self._plan_phases(contexts[0], self._at("end"), next(filter(None, waits), None), planned)
         return planned
+
+    def _at(self, scope: Scope) -> list[Phase]:
+        """The phases done once before the trials, or in each; or what is left to do once after several."""
+        if scope == "end":
+            judged = any(phase.name in _JUDGING for phase in self.phases)
+            return [Aggregate()] if judged and len(self.run.trials) > 1 else []
+        return [phase for phase in self.phases if phase.scope == scope]
 
     def _plan_phases(
         self, ctx: TrialContext, phases: Sequence[Phase], before: str | None, planned: list[PlannedPhase]
@@ -85,7 +99,7 @@ class Orchestrator:
         """Decide phase by phase; once one has to run, those after it have to wait for what it makes."""
         for phase in phases:
             decision = self._decide(ctx, phase) if before is None else Decision(True, f"after {before}")
-            slug = "" if phase.scope == "run" else ctx.trial.slug
+            slug = ctx.trial.slug if phase.scope == "trial" else ""
             planned.append(PlannedPhase(slug, phase.name, decision))
             before = before or (phase.name if decision.execute else None)
         return before
@@ -97,7 +111,8 @@ class Orchestrator:
             StopRequested: A stop was asked for; everything finished so far is kept.
             ExxError: A phase failed; it is noted in run_state.json.
         """
-        with run_lock(self.folder):
+        with run_lock(self.folder, force=self.force) as taken_from:
+            self._taken_from = taken_from
             stop.clear()
             self._clean_up()
             contexts = self.contexts(stop)
@@ -105,16 +120,21 @@ class Orchestrator:
             self.warnings += [ledger.note for ledger in ledgers if ledger.note]
             self._open(contexts[0].run_ledger)
             with self._told(contexts[0].run_ledger):
+                self._do_all(contexts[0], self._at("run"))
                 for ctx in contexts:
                     self._describe_trial(ctx)
-                    for phase in self.phases:
-                        stop.check()
-                        self._do(ctx, phase)
+                    self._do_all(ctx, self._at("trial"))
+                self._do_all(contexts[0], self._at("end"))
         return contexts
+
+    def _do_all(self, ctx: TrialContext, phases: Sequence[Phase]) -> None:
+        for phase in phases:
+            ctx.stop.check()
+            self._do(ctx, phase)
 
     def contexts(self, stop: StopSignal) -> list[TrialContext]:
         """A context for each trial."""
-        run, run_ledger = self.run, Ledger.open(self.folder / "run_state.json")
+        run, run_ledger = self.run, open_run(self.folder)
         return [
             TrialContext(
                 self.experiment,
@@ -142,7 +162,9 @@ class Orchestrator:
             lines = "\n".join(f"    {line}" for line in changed)
             hint = "--force goes on with the new settings and redoes what depends on them; or choose another --run-id"
             raise RunError(f"run {self.run_id} was started with other settings:\n{lines}", hint=hint)
-        self._redo_all = self.force and not changed
+        self._redo_all = self.force and not changed and self._taken_from is None
+        if self._taken_from is not None:
+            self.warnings.append(f"the run was taken over from {self._taken_from}")
         write_text(self.folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
         ledger.document.setdefault("created_at", now())
         ledger.update(
@@ -164,11 +186,13 @@ class Orchestrator:
     def _drift(self, ledger: Ledger) -> list[str]:
         """Say what is set otherwise than when the run was started."""
         known: Any = ledger.document.get("config")
-        had: Any = ledger.document.get("options")
+        had: Any = ledger.document.get("options") or {}
         if not isinstance(known, Mapping):
             return []
+        today = self.options.settings()
+        had = {name: value for name, value in had.items() if name in today}
         changed = list(differences(known, to_plain(self.experiment.config)))
-        return changed + [f"options.{line}" for line in differences(had or {}, _as_json(asdict(self.options)))]
+        return changed + [f"options.{line}" for line in differences(had, _as_json(today))]
 
     @contextmanager
     def _told(self, ledger: Ledger) -> Iterator[None]:
@@ -186,34 +210,20 @@ class Orchestrator:
         else:
             ledger.update(status=outcome, finished_at=now(), last_error=None)
         finally:
+            self._progress_file.clear()
             registry.observe("exx_run_finished", run=run, outcome=outcome)
 
     def _describe_trial(self, ctx: TrialContext) -> None:
-        trial, texts = ctx.trial, ctx.prompts
-        prompts: dict[str, Json] = {
-            arm: {"sha256": digest(text), "words": len(text.split()), "source": texts.sources[arm], "text": text}
-            for arm, text in (("control", texts.texts.control), ("treatment", texts.texts.treatment))
-        }
-        ctx.ledger.document.update(
-            run_id=self.run_id,
-            trial=trial.slug,
-            model=trial.model,
-            prompt_set=trial.prompt_set,
-            prompts=prompts,
-            temps=list(trial.temps),
-            top_p=trial.top_p,
-            top_k=trial.top_k,
-            max_new_tokens=asdict(trial.max_new_tokens),
-            datasets=[dataset.name for dataset in self.experiment.datasets],
-            backend=self.experiment.backend.stamp(),
-            simulated=self.experiment.simulated,
-            plugins=[stamp_of(bound) for bound in _used(self.experiment)],
-            jobs={},
-            job_status={},
-        )
+        document, before = ctx.ledger.document, dict(ctx.ledger.document)
+        document.update(describe_trial(ctx), run_id=self.run_id)
+        document["started_with"] = {key: ctx.run_ledger.document[key] for key in HOW_STARTED if key != "config"}
+        for key in ("jobs", "job_status"):  # what is under way remotely is never forgotten
+            document.setdefault(key, {})
+        if ctx.ledger.path.exists() and digest(document) != digest(before):
+            ctx.ledger.save()
 
     def _decide(self, ctx: TrialContext, phase: Phase) -> Decision:
-        ledger = ctx.run_ledger if phase.scope == "run" else ctx.ledger
+        ledger = ctx.ledger if phase.scope == "trial" else ctx.run_ledger
         decision = decide(ledger.stages.get(phase.name), phase.inputs(ctx), ctx.run.folder)
         if decision.execute:
             return decision
@@ -223,15 +233,15 @@ class Orchestrator:
         return Decision(True, lost) if lost else decision
 
     def _do(self, ctx: TrialContext, phase: Phase) -> None:
-        if phase.scope == "run" and ctx.trial.slug != self.run.trials[0]:
-            return
         if not self._decide(ctx, phase).execute:
             return
-        ledger = ctx.run_ledger if phase.scope == "run" else ctx.ledger
+        in_trial = phase.scope == "trial"
+        ledger, slug = (ctx.ledger, ctx.trial.slug) if in_trial else (ctx.run_ledger, "")
         inputs = phase.inputs(ctx)
-        registry, slug = self.experiment.registry, "" if phase.scope == "run" else ctx.trial.slug
+        registry = self.experiment.registry
         registry.observe("exx_phase_started", run=ctx.run, trial=slug, phase=phase.name)
-        ledger.begin(phase.name, inputs)
+        self._progress_file.begin(slug, phase.name)
+        before = ledger.begin(phase.name, inputs)
         ctx.progress = self._progress(ctx, phase.name, slug)
         try:
             outcome: Outcome = phase.run(ctx)
@@ -242,11 +252,13 @@ class Orchestrator:
                 failed = evolve(ledger.stages[phase.name], status="failed", summary=_in_words(cause))
                 ledger.finish(phase.name, failed)
             raise
+        artifacts = describe(outcome.artifacts, ctx.run.folder)
+        remove_leftovers(before, artifacts, ctx.run.folder)
         record = StageRecord(
             status="done",
-            inputs=inputs,
+            inputs=settled(inputs, partial(phase.inputs, ctx)),
             started_at=ledger.stages[phase.name].started_at,
-            artifacts=describe(outcome.artifacts, ctx.run.folder),
+            artifacts=artifacts,
             summary=outcome.summary,
             details=outcome.details,
         )
@@ -258,6 +270,7 @@ class Orchestrator:
 
         def progress(done: int, total: int) -> None:
             nonlocal told
+            self._progress_file.tell(done, total)
             if done == total or time.monotonic() - told >= _TELL_EVERY:
                 told = time.monotonic()
                 self.experiment.registry.observe(
@@ -271,18 +284,6 @@ def _in_words(cause: BaseException) -> str:
     if isinstance(cause, KeyboardInterrupt):
         return "interrupted at once"
     return cause.message if isinstance(cause, ExxError) else repr(cause)
-
-
-def stamp_of(bound: Bound) -> dict[str, Json]:
-    """A plugin as the manifest lists it."""
-    return {"kind": bound.kind, **bound.stamp()}
-
-
-def _used(experiment: Experiment) -> Iterator[Bound]:
-    yield experiment.backend
-    yield experiment.detector
-    for group in (experiment.datasets, experiment.scorers, experiment.analyses, experiment.reporters):
-        yield from group
 
 
 def _as_json(options: Mapping[str, Any]) -> dict[str, Any]:

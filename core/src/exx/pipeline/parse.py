@@ -190,8 +190,11 @@ def _compare(results: Path, got: set[str], expected: set[str]) -> None:
         return
     missing, extra = sorted(expected - got), sorted(got - expected)
     parts = [
-        f"{len(ids)} {words}: {', '.join(ids[:5])}{' …' if len(ids) > 5 else ''}"
-        for ids, words in ((missing, "requests have no result"), (extra, "results were never asked for"))
+        f"{len(ids)} {one if len(ids) == 1 else more}: {', '.join(ids[:5])}{' …' if len(ids) > 5 else ''}"
+        for ids, one, more in (
+            (missing, "request has no result", "requests have no result"),
+            (extra, "result was never asked for", "results were never asked for"),
+        )
         if ids
     ]
     raise DataError(results, "; ".join(parts), hint="exx resume collects them again")

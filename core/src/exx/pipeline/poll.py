@@ -1,4 +1,8 @@
-"""Phase poll: collects the response to every request, in the order of the requests, as raw result rows."""
+"""Phase poll: collects the response to every request, in the order of the requests, as raw result rows.
+
+Jobs at a batch service are followed by phase submit, since what runs next depends on what has come back; when this
+phase begins, every response is in the store.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,9 @@ import orjson
 from attrs import define, field
 
 from exx.errors import RunError
+from exx.pipeline.asking import all_chunks, inputs_of_asking
 from exx.pipeline.context import FilePhase, Outcome, Scope, TrialContext
 from exx.pipeline.items import PreparedItems
-from exx.pipeline.requests import chunks, identity_of, items_if_simulated, read_parts, read_requests
-from exx.pipeline.submit import Submit
 from exx.records import Json, Request, RequestId, Response
 from exx.responses import Stored
 from exx.state.files import atomic_path
@@ -26,7 +29,7 @@ class Poll(FilePhase):
 
     def inputs(self, ctx: TrialContext) -> dict[str, str]:
         """What was asked, of whom."""
-        return Submit().inputs(ctx)
+        return inputs_of_asking(ctx)
 
     def run(self, ctx: TrialContext) -> Outcome:
         """Join every request with its stored response; a request without one is an error, never a missing row."""
@@ -41,18 +44,15 @@ class Poll(FilePhase):
 
 
 def _answered(ctx: TrialContext) -> Iterator[tuple[Request, Stored]]:
-    identity = identity_of(ctx)
-    items = items_if_simulated(ctx.experiment, PreparedItems(ctx.prepared))
     with ctx.open_store() as store:
-        for path in read_parts(ctx):
-            for chunk in chunks(read_requests(path, identity, ctx.trial.model, items)):
-                ctx.stop.check()
-                found = store.get([request.key for request in chunk])
-                for request in chunk:
-                    if request.key not in found:
-                        hint = "exx resume asks for what is missing"
-                        raise RunError(f"no response is stored for {request.custom_id}", hint=hint)
-                    yield request, found[request.key]
+        for chunk in all_chunks(ctx, PreparedItems(ctx.prepared)):
+            ctx.stop.check()
+            found = store.get([request.key for request in chunk])
+            for request in chunk:
+                if request.key not in found:
+                    hint = "exx resume asks for what is missing"
+                    raise RunError(f"no response is stored for {request.custom_id}", hint=hint)
+                yield request, found[request.key]
 
 
 def result_row(custom_id: str, response: Response) -> dict[str, Any]:

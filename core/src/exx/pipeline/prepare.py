@@ -20,7 +20,7 @@ from exx.pipeline.context import FilePhase, Outcome, Scope, TrialContext
 from exx.pipeline.items import FILES, write_items
 from exx.records import Item, Json
 from exx.state.files import publish, sha256_file, write_json
-from exx.state.ledger import digest
+from exx.state.ledger import UNKNOWN, digest
 
 
 class Prepare(FilePhase):
@@ -38,7 +38,9 @@ class Prepare(FilePhase):
             "exx-core": __version__,
         }
         for index, dataset in enumerate(ctx.experiment.datasets):
-            inputs[f"dataset {dataset.name}[{index}]"] = digest([dataset.stamp(), dataset.call("digest")])
+            content = dataset.call("digest")
+            name = f"dataset {dataset.name}[{index}]"
+            inputs[name] = digest([dataset.stamp(), content]) if content is not None else UNKNOWN
         return inputs
 
     def run(self, ctx: TrialContext) -> Outcome:

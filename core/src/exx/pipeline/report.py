@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from exx import __version__
+from exx.config.dump import to_plain
 from exx.config.schema import Config
 from exx.errors import ExxError
 from exx.experiment import Bound
-from exx.pipeline.context import FilePhase, Outcome, Scope, TrialContext
+from exx.pipeline.context import FilePhase, Outcome, Scope, TrialContext, describe_trial
 from exx.results import load_results
 from exx.state.ledger import digest
 
@@ -24,10 +25,13 @@ class Report(FilePhase):
     scope: ClassVar[Scope] = "trial"
 
     def inputs(self, ctx: TrialContext) -> dict[str, str]:
-        """Everything the earlier phases made, and the reporters."""
-        config = ctx.experiment.config
+        """Everything the earlier phases made, what the report repeats of settings and plugins, and the reporters."""
         inputs = {name: ctx.digest_of(name) for name in _MADE_FROM}
-        inputs |= {"verdict": digest([config.verdict.primary, config.verdict.alpha]), "exx-core": __version__}
+        inputs |= {
+            "config": digest(to_plain(ctx.experiment.config)),
+            "trial": digest(describe_trial(ctx)),
+            "exx-core": __version__,
+        }
         return inputs | {f"reporter {bound.name}": digest(bound.stamp()) for bound in ctx.experiment.reporters}
 
     def run(self, ctx: TrialContext) -> Outcome:

@@ -9,6 +9,7 @@ from exx import __version__
 from exx.config.dump import to_plain
 from exx.experiment import Experiment
 from exx.pipeline.context import FilePhase, Outcome, Scope, TrialContext
+from exx.pipeline.items import FILES
 from exx.pipeline.scoring import ScoreSummary, score_files
 from exx.records import Json
 from exx.state.ledger import digest
@@ -26,7 +27,7 @@ class Score(FilePhase):
         experiment = ctx.experiment
         inputs = {
             "predictions": ctx.digest_of("parse"),
-            "items": ctx.digest_of("prepare"),
+            "items": ctx.digest_of("prepare", FILES.values()),
             "detector": digest(experiment.detector.stamp()),
             "abstention": digest(to_plain(experiment.config)["abstention"]),
             "fallback_scorer": experiment.config.fallback_scorer,

@@ -1,27 +1,32 @@
 """Phase submit: asks the model every request that has no response yet, and stores each response durably.
 
-Responses are committed at least every 200 answers or two seconds, so a killed run loses next to nothing; what is in
-the store is never asked again.
+What is in the store is never asked again. An online backend is asked request by request; responses are committed at
+least every 200 answers or two seconds, so a killed run loses next to nothing. A batch backend gets jobs: the phase runs
+the whole queue (submit, follow, collect, ask again what failed), since a part may have to wait for another one's end.
+Stopped meanwhile, it leaves the jobs running; resumed, it finds them by their ids.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing
+from itertools import chain
 from typing import ClassVar
 
-from attrs import define, field
+from attrs import define
 
 from exx.errors import BackendError, ExxError
-from exx.interfaces import Connection
+from exx.interfaces import BatchBackend
+from exx.jobs.committer import Committer
+from exx.jobs.limits import Limits
 from exx.jobs.online import answer_all
+from exx.pipeline.asking import all_chunks, inputs_of_asking
 from exx.pipeline.context import Outcome, Scope, TrialContext
 from exx.pipeline.items import PreparedItems
-from exx.pipeline.requests import chunks, identity_of, items_if_simulated, read_parts, read_requests
+from exx.pipeline.submit_batch import run_jobs
 from exx.records import Item, Json, Request, Response
 from exx.responses import ResponseStore
-from exx.state.ledger import decide, digest
+from exx.state.ledger import decide
 
 _COMMIT_ROWS = 200
 _COMMIT_SECONDS = 2.0
@@ -35,12 +40,7 @@ class Submit:
 
     def inputs(self, ctx: TrialContext) -> dict[str, str]:
         """The requests, the model, and the backend with its options and identity."""
-        return {
-            "requests": ctx.digest_of("build"),
-            "model": ctx.trial.model,
-            "backend": digest([ctx.experiment.backend.stamp(), identity_of(ctx)]),
-            "cache": ctx.experiment.config.cache,
-        }
+        return inputs_of_asking(ctx)
 
     def still_holds(self, ctx: TrialContext) -> str | None:
         """A response may have gone with its store; unless the raw results that were made of it are all there."""
@@ -48,30 +48,19 @@ class Submit:
         if poll and not decide(poll, poll.inputs, ctx.run.folder).execute:
             return None
         with ctx.open_store() as store:
-            lost = sum(
-                len(store.missing([r.key for r in chunk])) for chunk in _all_chunks(ctx, PreparedItems(ctx.prepared))
-            )
+            lost = _unanswered(ctx, store, PreparedItems(ctx.prepared))
         failed = ctx.details("submit").get("failed", 0)
         return f"{lost} responses are not in the store" if lost > int(str(failed)) else None
 
     def run(self, ctx: TrialContext) -> Outcome:
-        """Go through the parts in order; connect to the model only when something has to be asked."""
+        """Ask; connect to the model only when something has to be asked."""
         total = int(str(ctx.details("build")["requests"]))
         items = PreparedItems(ctx.prepared)
-        tally = _Tally(total)
-        with ctx.open_store() as store, _Asker(ctx, items) as asker:
-            for chunk in _all_chunks(ctx, items):
-                ctx.stop.check()
-                missing = set(store.missing([request.key for request in chunk])) - tally.failures
-                to_ask = [r for r in _first_of_each(chunk) if r.key in missing]
-                tally.reused += len(chunk) - len(to_ask)
-                tally.answered += sum(r.key not in missing and r.key not in tally.failures for r in chunk)
-                # Closed here, and not when it is collected: what was answered has to be stored while the store is open.
-                with closing(_stored(store, asker.ask(to_ask))) as responses:
-                    for response in responses:
-                        tally.count(response)
-                        ctx.progress(tally.done, total)
-                ctx.progress(tally.done, total)
+        backend = ctx.experiment.backend.instance
+        by_jobs = isinstance(backend, BatchBackend) and backend.batch
+        with ctx.open_store() as store:
+            tally = _by_jobs(ctx, store, items, total) if by_jobs else _one_by_one(ctx, store, items, total)
+        ctx.progress(total, total)
         if not tally.answered:
             hint = "nothing was lost; mend the cause, then exx resume asks again"
             raise BackendError(f"every one of {total} requests failed; the first: {tally.first_error}", hint=hint)
@@ -84,8 +73,9 @@ class _Tally:
     asked: int = 0
     reused: int = 0
     answered: int = 0
+    jobs: int | None = None
     first_error: str = ""
-    failures: set[str] = field(factory=set)
+    failures: int = 0
 
     @property
     def done(self) -> int:
@@ -97,25 +87,72 @@ class _Tally:
             self.answered += 1
         else:
             self.first_error = self.first_error or response.error
-            self.failures.add(response.key)
+            self.failures += 1
 
     def words(self) -> str:
-        failed = f", {len(self.failures)} failed" if self.failures else ""
-        return f"{self.asked} asked, {self.total - self.asked} answered before{failed}"
+        jobs = "" if self.jobs is None else f" in {self.jobs} job{'' if self.jobs == 1 else 's'}"
+        failed = f", {self.failures} failed" if self.failures else ""
+        return f"{self.asked} asked{jobs}, {self.total - self.asked} answered before{failed}"
 
     def details(self) -> dict[str, Json]:
-        return {"asked": self.asked, "answered_before": self.total - self.asked, "failed": len(self.failures)}
+        jobs: dict[str, Json] = {} if self.jobs is None else {"jobs": self.jobs}
+        return {"asked": self.asked, "answered_before": self.total - self.asked, "failed": self.failures} | jobs
 
 
-def _all_chunks(ctx: TrialContext, items: Mapping[str, Item]) -> Iterator[Sequence[Request]]:
-    identity = identity_of(ctx)
-    simulated = items_if_simulated(ctx.experiment, items)
-    for path in read_parts(ctx):
-        yield from chunks(read_requests(path, identity, ctx.trial.model, simulated))
+def _unanswered(ctx: TrialContext, store: ResponseStore, items: Mapping[str, Item]) -> int:
+    missing: set[str] = set()
+    for chunk in all_chunks(ctx, items):
+        ctx.stop.check()
+        missing.update(store.missing([request.key for request in chunk]))
+    return len(missing)
+
+
+def _by_jobs(ctx: TrialContext, store: ResponseStore, items: Mapping[str, Item], total: int) -> _Tally:
+    """Have a batch service answer."""
+    before = _unanswered(ctx, store, items)
+
+    def progress(done: int) -> None:
+        ctx.progress(min(total, total - before + done), total)
+
+    jobs = run_jobs(ctx, store, items, wanted=before, progress=progress)
+    failed = _unanswered(ctx, store, items)
+    first_error = "" if failed < total else _first_error(ctx, store, items)
+    return _Tally(total, before, total - before, total - failed, jobs, first_error, failed)
+
+
+def _first_error(ctx: TrialContext, store: ResponseStore, items: Mapping[str, Item]) -> str:
+    first = next(all_chunks(ctx, items))[0].key
+    stored = store.get([first]).get(first)
+    return (stored.response.error if stored else None) or "it was never answered"
+
+
+def _one_by_one(ctx: TrialContext, store: ResponseStore, items: Mapping[str, Item], total: int) -> _Tally:
+    """Ask an online backend."""
+    tally = _Tally(total)
+    committer = Committer(store, rows=_COMMIT_ROWS, seconds=_COMMIT_SECONDS)
+    with committer, closing(_answers(ctx, _to_ask(ctx, store, items, tally), items)) as responses:
+        for response in responses:
+            committer.add(response)
+            tally.count(response)
+            ctx.progress(tally.done, total)
+    return tally
+
+
+def _to_ask(ctx: TrialContext, store: ResponseStore, items: Mapping[str, Item], tally: _Tally) -> Iterator[Request]:
+    """The requests without a response; those that are the same in everything (a question that occurs twice) once."""
+    asked: set[bytes] = set()
+    for chunk in all_chunks(ctx, items):
+        ctx.stop.check()
+        missing = set(store.missing([request.key for request in chunk]))
+        fresh = [r for r in _first_of_each(chunk) if r.key in missing and bytes.fromhex(r.key) not in asked]
+        asked.update(bytes.fromhex(request.key) for request in fresh)
+        tally.reused += len(chunk) - len(fresh)
+        tally.answered += sum(request.key not in missing for request in chunk)
+        ctx.progress(tally.done, tally.total)
+        yield from fresh
 
 
 def _first_of_each(chunk: Iterable[Request]) -> Iterator[Request]:
-    """Requests that are the same in everything (a question that occurs twice) are asked once."""
     seen: set[str] = set()
     for request in chunk:
         if request.key not in seen:
@@ -123,48 +160,20 @@ def _first_of_each(chunk: Iterable[Request]) -> Iterator[Request]:
             yield request
 
 
-@define
-class _Asker:
-    """The connection to the model, made when the first request needs it."""
-
-    ctx: TrialContext
-    items: Mapping[str, Item]
-    _stack: ExitStack = field(factory=ExitStack)
-    _connection: Connection | None = None
-
-    def __enter__(self) -> _Asker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-    def ask(self, requests: Sequence[Request]) -> Iterator[Response]:
-        """Answer the requests; a failure of the backend itself names it."""
-        if not requests:
-            return
-        backend = self.ctx.experiment.backend
-        try:
-            if self._connection is None:
-                opened = backend.instance.connect(self.ctx.trial.model, self.items)
-                self._connection = self._stack.enter_context(opened)
-            yield from answer_all(self._connection, requests, backend.instance.concurrency, self.ctx.stop.check)
-        except ExxError:
-            raise
-        except Exception as cause:
-            raise backend.failure(cause) from cause
-
-
-def _stored(store: ResponseStore, responses: Iterable[Response]) -> Generator[Response, None, None]:
-    """Hand responses on, storing them in batches; whatever ends the stream, what was answered is stored."""
-    pending: list[Response] = []
-    since = time.monotonic()
+def _answers(
+    ctx: TrialContext, requests: Iterator[Request], items: Mapping[str, Item]
+) -> Generator[Response, None, None]:
+    """Answer the requests; the model is made ready when there is one. A failure of the backend itself names it."""
+    first = next(requests, None)
+    if first is None:
+        return
+    backend = ctx.experiment.backend
+    limits = Limits.of(backend.instance, ctx.experiment.config.stats.random_seed)
+    asked = chain([first], requests)
     try:
-        for response in responses:
-            pending.append(response)
-            if len(pending) >= _COMMIT_ROWS or time.monotonic() - since >= _COMMIT_SECONDS:
-                store.add(pending)
-                pending, since = [], time.monotonic()
-            yield response
-    finally:
-        if pending:
-            store.add(pending)
+        with backend.instance.connect(ctx.trial.model, items) as connection:
+            yield from answer_all(connection, asked, backend.instance.concurrency, ctx.stop.check, limits=limits)
+    except ExxError:
+        raise
+    except Exception as cause:
+        raise backend.failure(cause) from cause

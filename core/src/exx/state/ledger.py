@@ -7,7 +7,7 @@ Modification times decide nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -37,7 +37,7 @@ class StageRecord:
     Attributes:
         status: ``running`` is also what a killed process leaves behind.
         inputs: Digest of each thing the phase was made from, by a name a person understands.
-        artifacts: What it made.
+        artifacts: What it made; of a phase that is not done, what it made the last time, which is still on disk.
         summary: What it made, in words.
         details: Counts and settings, for reports.
     """
@@ -56,8 +56,9 @@ class StageRecord:
         return digest(self.inputs)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain data for a manifest."""
-        return {**asdict(self), "fingerprint": self.fingerprint}
+        """Plain data for a manifest; ``seal`` is a digest of it all, by which a record changed by hand is known."""
+        plain = {**asdict(self), "fingerprint": self.fingerprint}
+        return {**plain, "seal": digest(plain)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StageRecord:
@@ -65,7 +66,10 @@ class StageRecord:
 
         Raises:
             KeyError, TypeError: The data has another shape.
+            ValueError: The record was changed after it was written.
         """
+        if "seal" in data and data["seal"] != digest({key: value for key, value in data.items() if key != "seal"}):
+            raise ValueError("it was changed by another program, or by hand")
         artifacts = tuple(Artifact(path=a["path"], size=a["size"], sha256=a["sha256"]) for a in data["artifacts"])
         return cls(
             status=data["status"],
@@ -117,6 +121,27 @@ def describe(paths: Sequence[Path], folder: Path) -> tuple[Artifact, ...]:
         Artifact(path=path.relative_to(folder).as_posix(), size=path.stat().st_size, sha256=sha256_file(path))
         for path in paths
     )
+
+
+def remove_leftovers(before: Sequence[Artifact], after: Sequence[Artifact], folder: Path) -> None:
+    """Remove what a phase made the last time and has not made now: nobody should take it for a part of the results."""
+    kept = {artifact.path for artifact in after}
+    for artifact in before:
+        path = (folder / artifact.path).resolve()
+        if artifact.path not in kept and path.is_relative_to(folder.resolve()):
+            path.unlink(missing_ok=True)
+
+
+UNKNOWN = "not known yet"
+"""Stands for an input that is there only once the phase has been done, such as a dataset that has to be downloaded."""
+
+
+def settled(before: Mapping[str, str], look: Callable[[], Mapping[str, str]]) -> Mapping[str, str]:
+    """Inputs to record: as they were when the phase began, except where only doing it made them known."""
+    if UNKNOWN not in before.values():
+        return before
+    after = look()
+    return {name: after.get(name, value) if value == UNKNOWN else value for name, value in before.items()}
 
 
 def digest(value: Any) -> str:

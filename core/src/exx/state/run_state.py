@@ -1,4 +1,8 @@
-"""run_state.json and trial_manifest.json: what a run and its trials remember, written atomically after every change."""
+"""run_state.json and trial_manifest.json: what a run and its trials remember, written atomically after every change.
+
+A record that cannot be believed is dropped and its phase done again from its inputs, which is safe: no answer is asked
+for twice, since the response store holds them. The file as it was is kept beside.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,14 @@ from typing import Any
 
 from attrs import define, evolve, field
 
-from exx.errors import DataError
+from exx.errors import DataError, RunError
 from exx.records import Json
 from exx.state.files import read_json, write_json, writing
-from exx.state.ledger import StageRecord, now
+from exx.state.ledger import Artifact, StageRecord, now
 
 SCHEMA_VERSION = 2
+HOW_STARTED = ("config", "config_base", "options", "narrowing")
+"""What ``run_state.json`` holds of how a run was started: enough to go on with it."""
 
 
 @define
@@ -26,7 +32,7 @@ class Ledger:
         stages: By phase name.
         document: Everything else in the file.
         note: What had to be done to read the file, in words; None when it was whole.
-        aside: Where the damaged file is kept once a new one is saved.
+        aside: Where the file as it was is kept once a new one is saved.
     """
 
     path: Path
@@ -37,30 +43,54 @@ class Ledger:
 
     @classmethod
     def open(cls, path: Path) -> Ledger:
-        """Read a ledger; a missing one is empty, a damaged one is kept beside and started anew.
+        """Read a ledger; a missing one is empty. Changes nothing on disk.
 
-        Starting anew is safe: a phase without a record is redone from its inputs, and no answer is asked for twice,
-        since the response store holds them.
+        One with damaged records keeps the others; one that is damaged altogether, or of an older schema, is empty. All
+        of them say so in ``note``.
+
+        Raises:
+            RunError: A newer exx wrote it.
         """
         if not path.exists():
             return cls(path)
         try:
-            return cls._parse(path, read_json(path))
-        except (DataError, KeyError, TypeError, AttributeError) as cause:
-            aside = path.with_name(f"{path.name}.damaged-{now().replace(':', '')}")
-            note = f"{path} could not be used ({cause}); it is kept as {aside.name} and rebuilt"
-            return cls(path, note=note, aside=aside)
+            data = read_json(path)
+            version = int(data.get("schema_version", 1))
+        except (DataError, AttributeError, TypeError, ValueError) as cause:
+            return cls(path)._replaced("damaged", f"{path} could not be used ({cause})", "rebuilt")
+        if version > SCHEMA_VERSION:
+            what = f"{path} has schema version {version}, and this exx knows versions up to {SCHEMA_VERSION}"
+            raise RunError(what, hint="a newer exx made this run: go on with that one, or choose another --run-id")
+        if version == SCHEMA_VERSION:
+            return cls._parse(path, data)
+        # What an older file says of its phases has no fingerprints, so none of them can be taken for done; and what else
+        # it says is written anew when the run goes on.
+        return cls(path)._replaced(f"v{version}", f"{path} has schema version {version}", "upgraded")
 
     @classmethod
     def _parse(cls, path: Path, data: Any) -> Ledger:
-        if data.get("schema_version") != SCHEMA_VERSION:
-            raise TypeError(f"schema_version is {data.get('schema_version')!r}, expected {SCHEMA_VERSION}")
-        stages = {name: StageRecord.from_json(record) for name, record in data["stage_status"].items()}
         rest = {k: v for k, v in data.items() if k not in ("schema_version", "stage_status")}
-        return cls(path, stages, rest)
+        ledger, damage = cls(path, {}, rest), []
+        written = data.get("stage_status")
+        if not isinstance(written, dict):
+            return ledger._replaced("damaged", f"{path} could not be used (no 'stage_status')", "rebuilt")
+        for name, record in written.items():
+            try:
+                ledger.stages[name] = StageRecord.from_json(record)
+            except (KeyError, TypeError, ValueError, AttributeError) as cause:
+                damage.append(f"the record of {name}: {cause}")
+        if damage:
+            what = f"{path} could not be used ({'; '.join(damage)})"
+            return ledger._replaced("damaged", what, "rebuilt")
+        return ledger
+
+    def _replaced(self, why: str, what: str, done: str) -> Ledger:
+        self.aside = self.path.with_name(f"{self.path.name}.{why}-{now().replace(':', '')}")
+        self.note = f"{what}; it is kept as {self.aside.name} and {done}"
+        return self
 
     def save(self) -> None:
-        """Write the file; a damaged one is first put aside."""
+        """Write the file; one that could not be used as it was is first put aside."""
         if self.aside is not None:
             with writing(self.aside):
                 shutil.copyfile(self.path, self.aside)
@@ -73,12 +103,49 @@ class Ledger:
         self.document.update(values)
         self.save()
 
-    def begin(self, phase: str, inputs: Mapping[str, str]) -> None:
-        """Note that a phase is under way."""
-        self.stages[phase] = StageRecord(status="running", inputs=inputs, started_at=now())
+    def begin(self, phase: str, inputs: Mapping[str, str]) -> tuple[Artifact, ...]:
+        """Note that a phase is under way; returns what it made when it was last done, which is still on disk."""
+        before = self.stages[phase].artifacts if phase in self.stages else ()
+        self.stages[phase] = StageRecord(status="running", inputs=inputs, started_at=now(), artifacts=before)
         self.save()
+        return before
 
     def finish(self, phase: str, record: StageRecord) -> None:
         """Note how a phase ended."""
         self.stages[phase] = evolve(record, finished_at=now())
         self.save()
+
+
+def open_run(folder: Path) -> Ledger:
+    """Read run_state.json; when it is lost or damaged, take how the run was started from what else is in its folder.
+
+    ``config.yaml`` holds the settings, and each trial's manifest what the command line said beside them.
+
+    Raises:
+        RunError: A newer exx wrote it.
+    """
+    ledger = Ledger.open(folder / "run_state.json")
+    if not all(isinstance(ledger.document.get(key), dict | str) for key in HOW_STARTED):
+        found = _how_started(folder)
+        ledger.document.update({key: value for key, value in found.items() if key not in ledger.document})
+        if found and ledger.note is None:
+            ledger.note = f"{ledger.path} is missing; it is rebuilt from what else is in the run's folder"
+    return ledger
+
+
+def _how_started(folder: Path) -> dict[str, Any]:
+    manifests = (Ledger.open(path) for path in sorted(folder.glob("*/results/trial_manifest.json")))
+    said = next((m.document["started_with"] for m in manifests if isinstance(m.document.get("started_with"), dict)), None)
+    config = _read_yaml(folder / "config.yaml")
+    if not isinstance(said, dict) or not isinstance(config, dict):
+        return {}
+    return {"config": config, **{key: said[key] for key in HOW_STARTED[1:] if key in said}}
+
+
+def _read_yaml(path: Path) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_bytes())
+    except (OSError, ValueError, yaml.YAMLError):
+        return None

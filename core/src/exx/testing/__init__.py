@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from exx.plugins import Registry, load_plugins
+from exx.testing.fake_batch import FakeBatchBackend, FakeRemote, Faults
 from exx.testing.fakes import FakeBackend, FakeDataset, FakePlugin, FakePrompts
 
-__all__ = ["FakeBackend", "FakeDataset", "FakePlugin", "FakePrompts", "Registry", "load_plugins"]
+__all__ = [
+    "FakeBackend",
+    "FakeBatchBackend",
+    "FakeDataset",
+    "FakePlugin",
+    "FakePrompts",
+    "FakeRemote",
+    "Faults",
+    "Registry",
+    "load_plugins",
+]

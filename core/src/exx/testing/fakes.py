@@ -65,7 +65,7 @@ class _Connection:
         return Response(request.key, text, "stop", Usage(10, len(text.split())), "fake-1", self.model)
 
 
-def _sum(request: Request) -> str:
+def right_sum(request: Request) -> str:
     """Add up the two numbers of a fake question."""
     question = request.messages[-1]["content"].rsplit("What is ", 1)[-1]
     left, _, right = question.rstrip("?").partition(" + ")
@@ -78,7 +78,7 @@ class FakeBackend:
 
     name: ClassVar[str] = "fake"
     asked: ClassVar[list[Request]] = []
-    answer_text: ClassVar[Answer] = _sum
+    answer_text: ClassVar[Answer] = right_sum
 
     flavour: str = "plain"
     concurrency: int = 1
@@ -107,7 +107,7 @@ class FakePlugin:
         classes: More classes by kind, such as ``{"scorers": [MyScorer]}``.
     """
 
-    answer: Answer = _sum
+    answer: Answer = right_sum
     classes: Mapping[str, list[PluginClass]] = field(factory=dict)
     asked: list[Request] = field(factory=list)
     events: list[tuple[Any, ...]] = field(factory=list)
