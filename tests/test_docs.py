@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tomllib
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import distributions, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ from exx.experiment import Experiment
 from exx.pipeline.parse import COLUMNS as PREDICTIONS
 from exx.pipeline.scoring_write import COUNTS, KEYS
 from exx.pipeline.statistics_write import COLUMNS as FINDINGS
-from exx.plugins import KINDS, load_plugins
+from exx.plugins import KINDS, Registry, load_plugins
 
 README = ROOT / "README.md"
 FILES = DOCS / "reference/files.md"
@@ -154,6 +154,7 @@ def test_configs_load(block, monkeypatch, own_plugins):
     raw = yaml.safe_load(block.text)
     config, origin = build_config(raw, Origin(str(block)))
     registry = load_plugins()
+    _need(config.backend.name if "backend" in raw else None, registry)
     monkeypatch.syspath_prepend(EXAMPLE / "src")
     registry.add_observer(import_module("exx_example_brevity"))  # not installed, and named on the page that builds it
     experiment = Experiment(config, origin, registry)
@@ -161,6 +162,12 @@ def test_configs_load(block, monkeypatch, own_plugins):
     bound = [getattr(experiment, groups[key]) for key in raw if key in groups]
 
     assert all(bound)
+
+
+def _need(backend: str | None, registry: Registry) -> None:
+    """Skip where llama.cpp could not be installed, as the set-up allows."""
+    if backend == "llamacpp" and backend not in registry.offers("backend"):
+        pytest.skip("exx-llamacpp is not installed: there is no wheel of xllamacpp for this machine")
 
 
 @pytest.mark.parametrize("block", all_blocks("python"), ids=str)
@@ -351,14 +358,15 @@ def test_the_plugin_that_is_built_is_the_one_in_the_examples():
 
 # --- the README ------------------------------------------------------------------------------------------------------
 def test_the_readme_lists_the_plugins():
-    """README.md has name, kind and distribution of each plugin of the tree, and of no other."""
+    """README.md has name, kind and distribution of each plugin of the tree that is installed, and of no other."""
     own = {package.name for package in all_packages()}
     registry = load_plugins()
     offers = [offer for kind in KINDS for offer in registry.offers(kind).values()]
     here = {(o.name, o.kind, o.owner.distribution) for o in offers if o.owner.distribution in own}
     documented = {(code(name), kind, code(package)) for name, kind, package, _ in rows(README, "## Plugins")}
+    absent = {name for name in own if not any(distributions(name=name))}  # llama.cpp has no wheel for some machines
 
-    assert documented == here
+    assert {row for row in documented if row[2] not in absent} == here
 
 
 def test_the_readme_lists_the_commands():
@@ -375,7 +383,9 @@ def test_the_readme_promises_what_is_true(tmp_path, monkeypatch):
     (tmp_path / "prompts/careful.txt").write_text("Be careful.", "utf-8")
     block = next(block for block in blocks(README) if block.language == "yaml")
     config, origin = build_config(yaml.safe_load(block.text), Origin("README.md"))
-    Experiment(config, origin, load_plugins()).check()
+    registry = load_plugins()
+    _need(config.backend.name, registry)
+    Experiment(config, origin, registry).check()
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["requires-python"]
 
     assert len(block.text.splitlines()) <= 10
