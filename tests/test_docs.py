@@ -14,6 +14,7 @@ from importlib.metadata import distributions, entry_points
 from pathlib import Path
 from typing import Any
 
+import attrs
 import click
 import pytest
 import yaml
@@ -310,6 +311,19 @@ def test_a_run_writes_the_keys_that_are_documented(finished, trial):
         assert set(listed(heading)) == keys_in(path), path.name
 
 
+def test_several_trials_are_documented(call, tmp_path):
+    """A run of two trials has the two files more that files.md names, with the keys of its table."""
+    config = str(ROOT / "examples/quickstart/experiment.yaml")
+    swept = ("--set", "sweep.prompt_sets=[default, operational_only]", "--limit-items", "10")
+    call("run", config, "--dry-run", "--quiet", "--run-id", "two", *swept)
+    folder = tmp_path / "experiments/run_two"
+    more = {path.name for path in folder.iterdir() if path.is_file()} - {".lock", "config.yaml", "run_state.json"}
+
+    assert more == {"aggregate_report.md", "multi_trial_manifest.json"}
+    assert all(f"`{name}`" in prose(FILES) for name in more)
+    assert set(listed("### multi_trial_manifest.json")) == keys_in(folder / "multi_trial_manifest.json")
+
+
 def test_significance_is_documented(finished, trial):
     """What a block, a metric and a phase's record hold is what files.md says."""
     found: dict[str, Any] = json.loads((trial / "results/significance.json").read_text("utf-8"))
@@ -352,6 +366,23 @@ def test_the_plugin_that_is_built_is_the_one_in_the_examples():
         for piece in block.text.strip().split("\n\n\n")
         if not any(piece in text for text in texts)
     ]
+
+    assert not problems, report(problems)
+
+
+def test_options_are_those_of_the_plugins():
+    """The table of options in each plugin's README, and on the page about models, has the options that there are."""
+    folders = {package.name: package.folder for package in all_packages()}
+    registry = load_plugins()
+    offers = [offer for kind in KINDS for offer in registry.offers(kind).values()]
+    pages = [(folders[o.owner.distribution] / "README.md", o) for o in offers if o.owner.distribution in folders]
+    pages += [(DOCS / "how-to/add-a-model.md", offer) for offer in offers if offer.name == "llamacpp"]
+    problems = []
+    for page, offer in pages:
+        options = {field.alias for field in attrs.fields(offer.cls)}
+        documented = {code(row[0]) for row in rows(page, "## Options")} if options else set()
+        if documented != options:
+            problems.append(f"{shown(page)}: {sorted(documented ^ options)}")
 
     assert not problems, report(problems)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ SUPPORT = Path(__file__).parent / "support"
 sys.path.insert(0, str(SUPPORT))
 
 import exx_lab  # noqa: E402 - found once its folder is on the path
-from lab import Installed, Lab, Told, write_distribution  # noqa: E402
+from lab import Installed, Lab, Told, install, write_distribution  # noqa: E402
 
 from exx.cli.main import run as run_command_line  # noqa: E402
 from exx.testing import FakePlugin  # noqa: E402
@@ -35,7 +34,7 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def lab(workdir: Path) -> Lab:
     """An experiment with fakes."""
     made: list[Lab] = []
-    plugin = FakePlugin(answer=lambda request: made[0].answer(request), classes=exx_lab.KINDS)
+    plugin = FakePlugin(answer=lambda request: made[0].answer(request), classes=exx_lab.KINDS)  # noqa: PLW0108 - it may change
     made.append(Lab(workdir, plugin))
     return made[0]
 
@@ -67,13 +66,7 @@ def distribution() -> Callable[..., None]:
 @pytest.fixture
 def installed(workdir: Path, tmp_path: Path) -> Iterator[Installed]:
     """``exx`` in processes of its own, with the lab plugin installed as a real distribution."""
-    site = tmp_path / "site"
-    write_distribution(site, "exx-lab", "1.0", {"lab": "exx_lab"})
-    known = os.environ.get("PYTHONPATH")
-    paths = [str(site), str(SUPPORT), *([known] if known else [])]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "EXX_PLUGINS": "lab"}
-    made = Installed(workdir, env)
-    made.configure()
+    made = install(workdir, tmp_path / "site")
     yield made
     for process in made.started:
         if process.poll() is None:

@@ -241,8 +241,8 @@ def test_a_good_config_is_valid(cli: Cli) -> None:
 def test_a_bad_config_is_told_completely(cli: Cli, lab: Lab) -> None:
     """Every problem with its line, on one go; status 2."""
     (lab.folder / "bad.yaml").write_text(
-        "backend: fake\ndatasets:\n- {name: fake, itms: 3}\nprompt_sets: {default: {control: no.txt, treatment: {text: x}}}\n"
-        "unsupported: {strategy: overlp}\n"
+        "backend: fake\ndatasets:\n- {name: fake, itms: 3}\n"
+        "prompt_sets: {default: {control: no.txt, treatment: {text: x}}}\nunsupported: {strategy: overlp}\n"
     )
     told = cli("validate", "bad.yaml")
 

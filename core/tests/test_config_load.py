@@ -29,20 +29,30 @@ top_p: 1.0
 top_k: 50
 stop: []
 use_batch_api: true
-sizes: {open_book_max_items: 3000, closed_book_max_items: null, triviaqa_max_items: null, nq_open_max_items: null, squad_v2_max_items: null}
-paths: {raw_dir: data/raw, prepared_dir: data/prepared, batch_inputs_dir: data/batch_inputs, results_dir: results, reports_dir: reports, run_manifest: results/run_manifest.json, experiments_dir: experiments}
+sizes:
+  {open_book_max_items: 3000, closed_book_max_items: null, triviaqa_max_items: null, nq_open_max_items: null,
+   squad_v2_max_items: null}
+paths:
+  {raw_dir: data/raw, prepared_dir: data/prepared, batch_inputs_dir: data/batch_inputs, results_dir: results,
+   reports_dir: reports, run_manifest: results/run_manifest.json, experiments_dir: experiments}
 pricing: {input_per_million: 0.15, output_per_million: 0.60, batch_discount: 0.5}
 prompt_sets: {default: {control: prompts/control.txt, treatment: prompts/treatment.txt}}
 default_prompt_set: default
 model_aliases: {oss: accounts/fireworks/models/gpt-oss-120b}
 models: [oss]
 sweep: {models: [], prompt_sets: [], temps: [], top_p: [], top_k: [], max_new_tokens: {closed_book: [], open_book: []}}
-trials: [{id: null, model: oss, prompt_set: default, temps: [0.0], top_p: 1.0, top_k: 50, max_new_tokens: {closed_book: 1024, open_book: 1024}}]
+trials:
+  [{id: null, model: oss, prompt_set: default, temps: [0.0], top_p: 1.0, top_k: 50,
+    max_new_tokens: {closed_book: 1024, open_book: 1024}}]
 abstention: default
 cache: reuse
 unsupported: {strategy: overlap, threshold: 0.5, min_token_overlap: 0.6}
-optional: {enable_unsupported_sensitivity: true, enable_mixed_effects: true, enable_power_analysis: true, enable_cost_effectiveness: true}
-stats: {bootstrap_samples: 5000, permutation_samples: 5000, random_seed: 1337, enable_permutation: true, enable_fdr: true, risk_thresholds: [0.0, 0.25, 0.5, 0.75, 1.0], tost_alpha: 0.05, tost_margins: {em: 0.01, f1: 0.01}}
+optional:
+  {enable_unsupported_sensitivity: true, enable_mixed_effects: true, enable_power_analysis: true,
+   enable_cost_effectiveness: true}
+stats:
+  {bootstrap_samples: 5000, permutation_samples: 5000, random_seed: 1337, enable_permutation: true, enable_fdr: true,
+   risk_thresholds: [0.0, 0.25, 0.5, 0.75, 1.0], tost_alpha: 0.05, tost_margins: {em: 0.01, f1: 0.01}}
 """
 
 
@@ -230,7 +240,7 @@ def test_a_file_that_cannot_be_read_says_why(workdir: Path) -> None:
     """A folder, and a file that is not text."""
     (workdir / "b.yaml").write_bytes(b"model_id: \xff\xfe\xff")
 
-    with pytest.raises(ConfigError, match="cannot be read: .*Is a directory"):
+    with pytest.raises(ConfigError, match=r"cannot be read: .*Is a directory"):
         load_config(workdir)
     with pytest.raises(ConfigError, match="cannot be read: 'utf-8' codec can't decode"):
         load_config(workdir / "b.yaml")

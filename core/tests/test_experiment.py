@@ -23,7 +23,7 @@ from exx.testing import FakePlugin
 
 def problems(lab: Lab, **changes: Any) -> tuple[str, ...]:
     """What ``check`` complains of."""
-    with pytest.raises(ConfigError, match="lab.yaml: ") as caught:
+    with pytest.raises(ConfigError, match=r"lab.yaml: ") as caught:
         lab.experiment(**changes).check()
     return caught.value.problems
 

@@ -92,8 +92,7 @@ def test_after_a_stop_what_is_under_way_is_handed_on(concurrency: int) -> None:
             raise StopRequested("stopped: enough")
 
     with pytest.raises(StopRequested, match="enough"):
-        for response in answer_all(model, requests(50), concurrency, stop):
-            got.append(response.text)
+        got.extend(response.text for response in answer_all(model, requests(50), concurrency, stop))
 
     assert sorted(model.asked) == sorted(str(text) for text in got)
     assert 5 <= len(got) < 5 + 2 * concurrency
@@ -111,8 +110,7 @@ def test_when_one_raises_the_others_are_handed_on() -> None:
 
     model, got = Model(act), []
     with pytest.raises(BackendError, match="the key was revoked"):
-        for response in answer_all(model, requests(40), 3, nothing):
-            got.append(response.text)
+        got.extend(response.text for response in answer_all(model, requests(40), 3, nothing))
 
     assert sorted([*map(str, got), "c1"]) == sorted(model.asked)
     assert len(got) >= 2

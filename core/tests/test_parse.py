@@ -1,4 +1,4 @@
-"""Raw results of every known shape become predictions.csv, one row per request, and nothing is lost or doubled in silence."""
+"""Raw results of every known shape become predictions.csv, one row per request, none lost or doubled in silence."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pyarrow.parquet as parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lab import Lab
+from pyarrow import parquet
 
 from exx.errors import DataError
 from exx.pipeline.parse import COLUMNS, parse_results, write_parquet
@@ -172,7 +172,7 @@ def test_a_line_that_is_no_result_is_named(tmp_path: Path, line: bytes, why: str
 
 def test_results_that_are_not_there_are_told(tmp_path: Path) -> None:
     """An empty file and a missing one."""
-    with pytest.raises(DataError, match="results_combined.jsonl: holds no result rows"):
+    with pytest.raises(DataError, match=r"results_combined.jsonl: holds no result rows"):
         parse(tmp_path, b"\n")
     with pytest.raises(DataError, match=r"nowhere.jsonl: cannot be read: No such file or directory"):
         parse_results(tmp_path / "nowhere.jsonl", tmp_path / "out.csv")
@@ -182,7 +182,7 @@ def test_results_that_are_not_there_are_told(tmp_path: Path) -> None:
 def test_a_refused_file_leaves_the_earlier_table(tmp_path: Path) -> None:
     """Nothing is written unless all of it can be."""
     parse(tmp_path, {"custom_id": ID, "response": answer("first")})
-    with pytest.raises(DataError, match="line 2"):
+    with pytest.raises(DataError, match=r"line 2"):
         parse(tmp_path, {"custom_id": ID, "response": answer("second")}, b"{\n")
 
     assert read(tmp_path / "predictions.csv")[0]["response_text"] == "first"

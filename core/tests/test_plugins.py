@@ -1,4 +1,4 @@
-"""Plugins are found by entry point and looked up by name, and whatever goes wrong with one names it and its distribution."""
+"""Plugins are found by entry point and looked up by name; whatever goes wrong names plugin and distribution."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_an_unknown_name_points_to_the_nearest() -> None:
     """Or says what there is."""
     registry = Registry.of(FakePlugin())
 
-    with pytest.raises(UsageError, match="no dataset called 'fakes'; did you mean 'fake'?"):
+    with pytest.raises(UsageError, match=r"no dataset called 'fakes'; did you mean 'fake'\?"):
         registry.find("dataset", "fakes")
     with pytest.raises(UsageError, match="no dataset called 'squad'; installed: fake\n  → exx plugins list shows"):
         registry.find("dataset", "squad")

@@ -113,7 +113,7 @@ def refused(lab: Lab, *classes: type[Any], kind: type[Exception] = DataError, **
     """How ``prepare`` refuses these datasets."""
     lab.plugin.classes = {**lab.plugin.classes, "datasets": list(classes)}
     names = [cls.name for cls in classes]
-    with pytest.raises(kind, match=".") as caught:
+    with pytest.raises(kind, match=r".") as caught:
         lab.run(**{"phases": PREPARE, "datasets": names, **changes})
     return str(caught.value)
 

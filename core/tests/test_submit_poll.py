@@ -204,7 +204,7 @@ class Repeating:
 
     def load(self) -> Loaded:
         """Make them; one differs."""
-        questions = {n: "What is 1 + 1?" for n in range(600)} | {600: "What is 2 + 2?"}
+        questions = dict.fromkeys(range(600), "What is 1 + 1?") | {600: "What is 2 + 2?"}
         return Loaded((Item("repeating", f"i{n}", q, ("2",)) for n, q in questions.items()), Provenance("made up"))
 
 
@@ -307,7 +307,7 @@ def test_a_store_that_was_lost_in_the_middle_does_not_block_the_run(lab: Lab) ->
     lab.run(phases=POLLED)
     (lab.folder / "experiments" / "responses.sqlite").unlink()
     lab.path("results/results_combined.jsonl").unlink()
-    with pytest.raises(RunError, match="no response is stored for fake.*\n  → exx resume asks for what is missing"):
+    with pytest.raises(RunError, match=r"no response is stored for fake.*\n  → exx resume asks for what is missing"):
         lab.run(phases=choose("poll"))
 
     assert lab.run(phases=POLLED) == ["submit", "poll"]

@@ -14,8 +14,10 @@ from exx.config.structure import Origin
 from exx.config.trials import Narrowing, Trial, expand_trials, safe_name, temp_label
 from exx.errors import ConfigError, UsageError
 
+ALL = Narrowing()
 
-def trials(raw: dict[str, Any], narrowing: Narrowing = Narrowing(), model: str | None = "m") -> tuple[Trial, ...]:
+
+def trials(raw: dict[str, Any], narrowing: Narrowing = ALL, model: str | None = "m") -> tuple[Trial, ...]:
     """The trials of a config."""
     return expand_trials(build_config(raw, Origin("c.yaml"))[0], model, narrowing)
 
@@ -83,7 +85,7 @@ def test_lists_of_lengths_that_cannot_be_paired_are_refused() -> None:
 
 def test_trials_with_one_name_are_refused() -> None:
     """They would write into one folder."""
-    with pytest.raises(ConfigError, match="different trials share the name 'm-default-.*'; give each an id"):
+    with pytest.raises(ConfigError, match=r"different trials share the name 'm-default-.*'; give each an id"):
         trials({"trials": [{"temps": [0.0]}, {"temps": [1.0]}]})
 
 

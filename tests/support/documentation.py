@@ -140,7 +140,9 @@ def _parsing_error(words: list[str]) -> str | None:
         if words not in (["--help"], ["--version"]):
             command.make_context(command.name, words)
     except click.ClickException as error:
-        return error.format_message()
+        message = error.format_message()
+        # Commands are not run, so a file that one of them makes for the next is not there.
+        return None if message.endswith("does not exist.") else message
     return None
 
 

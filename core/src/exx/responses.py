@@ -3,13 +3,18 @@
 A response is stored once, under the hash of everything that determines it. From this follow resume, reuse of the
 control arm, and protection from paying twice. Writes are durable when ``add`` returns: the database is in WAL mode
 with full synchronisation, so a killed process or a power cut loses at most the batch under way.
+
+SQLite notices when its own structure is damaged, not when a byte of an answer is: so each row has a seal, and one whose
+seal does not fit counts as not there.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +27,8 @@ from exx.records import Response, Usage
 
 CacheMode = Literal["reuse", "refresh", "off"]
 _LOOKUP = 500
+_PATIENCE = 60.0
+_SEAL = 8
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS responses (
     key BLOB PRIMARY KEY,
@@ -55,8 +62,9 @@ class ResponseStore:
         self.mode = mode
         with self._told():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=60.0, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+            self._db.text_factory = bytes  # what a damaged row holds need not be text
+            _use_log(self._db)
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute(_SCHEMA)
 
@@ -73,8 +81,8 @@ class ResponseStore:
     def get(self, keys: Sequence[str]) -> dict[str, Stored]:
         """Look up responses, failed ones included; keys that are not there are left out."""
         found: dict[str, Stored] = {}
-        for row in self._select("key, buyer, response", keys):
-            found[row[0].hex()] = Stored(_decode(row[0].hex(), row[2]), row[1])
+        for key, buyer, _, body in self._select(keys):
+            found[key.hex()] = Stored(_decode(key.hex(), body), buyer.decode())
         return found
 
     def missing(self, keys: Sequence[str]) -> list[str]:
@@ -82,17 +90,17 @@ class ResponseStore:
 
         With ``refresh``, an answer counts only if this run bought it.
         """
-        run = self.buyer.partition("/")[0] + "/"
+        run = (self.buyer.partition("/")[0] + "/").encode()
         there = {
-            row[0].hex()
-            for row in self._select("key, buyer, failed", keys)
-            if not row[2] and (self.mode != "refresh" or row[1].startswith(run))
+            key.hex()
+            for key, buyer, failed, _ in self._select(keys)
+            if not failed and (self.mode != "refresh" or buyer.startswith(run))
         }
         return [key for key in dict.fromkeys(keys) if key not in there]
 
     def add(self, responses: Iterable[Response]) -> None:
         """Store a batch in one durable transaction; a later answer to the same key replaces the earlier one."""
-        rows = [(bytes.fromhex(r.key), self.buyer, r.error is not None, _encode(r)) for r in responses]
+        rows = [_row(response, self.buyer) for response in responses]
         with self._told():
             try:
                 self._db.execute("BEGIN IMMEDIATE")
@@ -105,12 +113,20 @@ class ResponseStore:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _select(self, columns: str, keys: Sequence[str]) -> Iterator[tuple[bytes, str, bytes]]:
+    def _select(self, keys: Sequence[str]) -> Iterator[tuple[bytes, bytes, int, bytes]]:
+        """Key, buyer, whether it failed, and the response: of the rows that are there and whole."""
         with self._told():
             for start in range(0, len(keys), _LOOKUP):
                 chunk = [bytes.fromhex(key) for key in keys[start : start + _LOOKUP]]
                 marks = ",".join("?" * len(chunk))
-                yield from self._db.execute(f"SELECT {columns} FROM responses WHERE key IN ({marks})", chunk)
+                found = self._db.execute(
+                    f"SELECT key, buyer, failed, response FROM responses WHERE key IN ({marks})", chunk
+                )
+                for key, buyer, failed, sealed in found:
+                    if isinstance(buyer, bytes) and isinstance(sealed, bytes) and failed in (0, 1):
+                        body = sealed[_SEAL:]
+                        if sealed[:_SEAL] == _seal(key, buyer, failed, body):
+                            yield key, buyer, failed, body
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -121,6 +137,29 @@ class ResponseStore:
             if any(words in str(cause) for words in ("malformed", "not a database")):
                 hint = f"the file is damaged: move {self.path} away and resume; its answers will be asked again"
             raise RunError(f"response store {self.path}: {cause}", hint=hint) from cause
+
+
+def _use_log(database: sqlite3.Connection) -> None:
+    """Switch to WAL mode. SQLite does not wait while another process does the same, so this does."""
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as cause:
+            if cause.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _row(response: Response, buyer: str) -> tuple[bytes, str, bool, bytes]:
+    key, failed, body = bytes.fromhex(response.key), response.error is not None, _encode(response)
+    return key, buyer, failed, _seal(key, buyer.encode(), failed, body) + body
+
+
+def _seal(key: bytes, buyer: bytes, failed: int, body: bytes) -> bytes:
+    return blake2b(b"%b%d%b\0%b" % (key, failed, buyer, body), digest_size=_SEAL).digest()
 
 
 def _encode(response: Response) -> bytes:

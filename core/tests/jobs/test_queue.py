@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from job_lab import JobLab, part, parts, request
-from pytest import approx
 
 from exx.errors import BackendError, StopRequested, Transient
 from exx.jobs.queue import JobSettings
-from exx.records import JobStatus
+from exx.records import JobStatus, Response
 from exx.testing import FakeRemote, Faults
 
 
@@ -311,10 +311,10 @@ def test_looks_become_rarer_while_nothing_happens(jobs: JobLab) -> None:
 
     with pytest.raises(StopRequested, match="1 job goes on remotely"):
         jobs.run(Waits, poll_interval=10.0)
-    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(times)]
 
-    assert gaps[:3] == approx([15.0, 22.5, 33.75])
-    assert gaps[-3:] == approx([80.0] * 3)
+    assert gaps[:3] == pytest.approx([15.0, 22.5, 33.75])
+    assert gaps[-3:] == pytest.approx([80.0] * 3)
 
 
 def test_a_service_out_of_reach_ends_the_run_after_a_while(jobs: JobLab) -> None:
@@ -347,7 +347,7 @@ def test_the_services_own_wish_is_the_least_wait(jobs: JobLab) -> None:
             return self.remote.status(job_id)
 
     jobs.run(Asks)
-    assert times[1] - times[0] == approx(77.0)
+    assert times[1] - times[0] == pytest.approx(77.0)
 
 
 def test_a_job_that_never_ends_is_given_up(jobs: JobLab) -> None:
@@ -425,8 +425,6 @@ def test_an_answer_that_is_there_stays(jobs: JobLab) -> None:
         jobs.run()
     (first, *_) = jobs.parts[0].requests()
     with jobs.store() as store:
-        from exx.records import Response
-
         store.add([Response(first.key, "from elsewhere")])
     jobs.stop_when = lambda: False
     jobs.run()

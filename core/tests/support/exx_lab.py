@@ -67,7 +67,7 @@ class ExactScorer:
 
     def score(self, batch: Sequence[AnsweredItem]) -> Mapping[str, Sequence[float | None]]:
         """Compare."""
-        return {"em": [float(text in one.item.answers) for one in batch for text in one.texts]}
+        return {"em": [float(text.strip() in one.item.answers) for one in batch for text in one.texts]}
 
 
 @frozen(kw_only=True)
@@ -88,7 +88,7 @@ class WordDetector:
 
     def support(self, batch: Sequence[GroundedAnswers]) -> Sequence[float]:
         """All or nothing."""
-        return [float(answer in one.context) for one in batch for _, answer in one.claims]
+        return [float(answer.strip() in one.context) for one in batch for _, answer in one.claims]
 
 
 @frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""Jobs without a run around them: parts of made-up requests, a clock that does not wait, and a queue on a fake service."""
+"""Jobs without a run around them: made-up requests, a clock that does not wait, and a queue on a fake service."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class JobLab:
 
     folder: Path
     parts: list[Part] = field(factory=lambda: parts(2, 5))
-    faults: Faults = Faults()
+    faults: Faults = field(factory=Faults)
     clock: FakeClock = field(factory=FakeClock)
     told: list[JobRecord] = field(factory=list)
     stop_when: Callable[[], bool] = field(default=lambda: False)

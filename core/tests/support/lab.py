@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from exx.state.stop import StopSignal
 from exx.testing import FakePlugin
 
 SETTINGS: dict[str, Any] = {"backend": "fake", "datasets": ["fake"], "verdict": {"primary": ["em"]}}
+PLAIN = RunOptions()
 SLUG = "fake-model-default-tp1-tk50-mx1024-1024"
 
 
@@ -61,7 +63,7 @@ class Lab:
         self,
         run_id: str = "a",
         *,
-        options: RunOptions = RunOptions(),
+        options: RunOptions = PLAIN,
         phases: Sequence[Phase] = PHASES,
         force: bool = False,
         **changes: Any,
@@ -195,3 +197,13 @@ class Installed:
             name: (folder / name).read_bytes()
             for name in ("predictions.csv", "per_item_scores.csv", "significance.json")
         }
+
+
+def install(folder: Path, site: Path) -> Installed:
+    """Install the lab plugin as a real distribution, for processes that work in the folder."""
+    write_distribution(site, "exx-lab", "1.0", {"lab": "exx_lab"})
+    known = os.environ.get("PYTHONPATH")
+    paths = [str(site), str(Path(__file__).parent), *([known] if known else [])]
+    made = Installed(folder, {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "EXX_PLUGINS": "lab"})
+    made.configure()
+    return made

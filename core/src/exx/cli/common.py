@@ -33,6 +33,9 @@ def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 
 set_option = click.option("--set", "overrides", multiple=True, metavar="K=V", help="Override a config key; V is YAML.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+experiments_option = click.option(
+    "--experiments-dir", type=click.Path(path_type=Path), default=Path("experiments"), show_default=True
+)
 debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Use the backend dry_run: no model, no network.")
 config_argument = options(

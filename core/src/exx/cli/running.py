@@ -49,7 +49,8 @@ _run_options = options(
     narrowing_options,
     click.option("--skip-prepare", is_flag=True, help="Leave the prepared items as they are."),
     click.option("--skip-build", is_flag=True, help="Leave the requests as they are."),
-    click.option("--force", is_flag=True, help="Redo what is done; or accept changed settings."),
+    click.option("--archive", is_flag=True, help="Pack the finished run into one checksummed file."),
+    click.option("--force", is_flag=True, help="Redo what is done; or accept changed settings, or another's lock."),
     set_option,
     json_option,
     click.option("--quiet", is_flag=True, help="No progress display."),
@@ -85,7 +86,8 @@ def _run(given: dict[str, Any]) -> None:
     if given["plan_only"]:
         session.show_plan(given["as_json"])
     else:
-        session.run(quiet=given["quiet"] or given["as_json"], as_json=given["as_json"])
+        quiet = given["quiet"] or given["as_json"]
+        session.run(quiet=quiet, as_json=given["as_json"], archive=given["archive"])
 
 
 @click.command("plan")
@@ -98,7 +100,7 @@ def plan_command(**given: Any) -> None:
 @click.command("resume")
 @click.argument("run_id")
 @click.option("--experiments-dir", type=click.Path(path_type=Path), default=Path("experiments"), show_default=True)
-@click.option("--force", is_flag=True, help="Redo phases that are done.")
+@click.option("--force", is_flag=True, help="Redo phases that are done; or take over another's lock.")
 @_phase
 @_jobs_option
 @json_option

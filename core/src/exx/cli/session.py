@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import asdict, define, evolve
 
+from exx.cli.archiving import archive_finished, archived_json, archived_words
 from exx.cli.common import load_environment
 from exx.cli.progress import make_progress
 from exx.cli.show import emit_json, note, say, table
@@ -18,6 +19,8 @@ from exx.config.structure import Origin
 from exx.config.trials import Narrowing
 from exx.errors import RunError, UsageError
 from exx.experiment import Experiment
+from exx.pipeline.aggregate import MANIFEST as SIDE_BY_SIDE
+from exx.pipeline.aggregate import REPORT as OVERVIEW
 from exx.pipeline.context import RunOptions, TrialContext
 from exx.pipeline.estimate import estimate
 from exx.pipeline.orchestrator import Orchestrator
@@ -25,7 +28,10 @@ from exx.pipeline.phases import choose
 from exx.plugins import load_plugins
 from exx.records import CONDITIONS
 from exx.results import Results, load_results
-from exx.state.run_state import Ledger
+from exx.runs.archive import Archived
+from exx.runs.folder import RunFolder
+from exx.state.files import read_json
+from exx.state.run_state import open_run
 from exx.state.stop import StopSignal, signals_stop
 from exx.wording import where
 
@@ -63,7 +69,7 @@ class Session:
         """
         load_environment()
         folder = experiments_dir / f"run_{run_id}"
-        ledger = Ledger.open(folder / "run_state.json")
+        ledger = open_run(folder)
         try:
             known: Any = ledger.document
             origin = Origin(folder / "config.yaml", Path(known["config_base"]))
@@ -87,7 +93,7 @@ class Session:
     def of_phase(cls, experiment: Experiment, given: Mapping[str, Any]) -> Session:
         """Start one phase of a run that exists, with the limits and trials it was started with."""
         session = cls.from_options(experiment, given)
-        known: Any = Ledger.open(session.orchestrator.folder / "run_state.json").document
+        known: Any = open_run(session.orchestrator.folder).document
         if "options" in known:
             options, experiment.narrowing = _started_with(known)
             session.orchestrator.options = _with_jobs(options, given)
@@ -116,8 +122,8 @@ class Session:
         for line in expected.words():
             say(line)
 
-    def run(self, *, quiet: bool, as_json: bool) -> None:
-        """Do the work, then print the verdict and where the report is."""
+    def run(self, *, quiet: bool, as_json: bool, archive: bool = False) -> None:
+        """Do the work, then print the verdict and where the report is; perhaps archive it all."""
         orchestrator = self.orchestrator
         orchestrator.experiment.check()
         stop = StopSignal(orchestrator.folder)
@@ -130,22 +136,33 @@ class Session:
             contexts = orchestrator.execute(stop)
         for warning in orchestrator.warnings:
             note(f"note: {warning}")
-        shown = [self._shown(ctx) for ctx in contexts]
+        archived = archive_finished(orchestrator.folder) if archive else None
         if as_json:
-            run = orchestrator.run
-            emit_json(
-                {
-                    "run_id": run.id,
-                    "folder": str(run.folder),
-                    "status": "done",
-                    "simulated": run.simulated,
-                    "trials": shown,
-                }
-            )
+            emit_json(self._as_json(contexts, archived))
+            return
+        for ctx in contexts:
+            self._show(ctx, several=len(contexts) > 1)
+        if len(contexts) > 1 and (orchestrator.folder / OVERVIEW).is_file():
+            say(f"all trials side by side: {orchestrator.folder / OVERVIEW}")
+        if archived is not None:
+            say(archived_words(archived, RunFolder(orchestrator.folder)))
 
-        else:
-            for ctx in contexts:
-                self._show(ctx, several=len(contexts) > 1)
+    def _as_json(self, contexts: Sequence[TrialContext], archived: Archived | None) -> dict[str, Any]:
+        run = self.orchestrator.run
+        told: dict[str, Any] = {
+            "run_id": run.id,
+            "folder": str(run.folder),
+            "status": "done",
+            "simulated": run.simulated,
+            "trials": [self._shown(ctx) for ctx in contexts],
+        }
+        if len(contexts) > 1 and (run.folder / SIDE_BY_SIDE).is_file():
+            together = read_json(run.folder / SIDE_BY_SIDE)
+            paths = {"manifest": str(run.folder / SIDE_BY_SIDE), "report": str(run.folder / OVERVIEW)}
+            told["aggregate"] = paths | {key: together[key] for key in ("family", "verdict")}
+        if archived is not None:
+            told["archive"] = archived_json(archived)
+        return told
 
     def _shown(self, ctx: TrialContext) -> dict[str, Any]:
         reports = [str(path) for path in sorted(ctx.reports.glob("*"))] if ctx.reports.is_dir() else []

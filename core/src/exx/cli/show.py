@@ -39,6 +39,18 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], num
     Console().print(drawn)
 
 
+def size_words(size: int) -> str:
+    """A number of bytes in words: ``512 B``, ``1.5 MB`` (a million and a half)."""
+    if size < 1000:
+        return f"{size} B"
+    scaled = size / 1000
+    for unit in ("kB", "MB", "GB"):
+        if scaled < 1000:
+            return f"{scaled:.1f} {unit}"
+        scaled /= 1000
+    return f"{scaled:.1f} TB"
+
+
 def emit_json(value: Any) -> None:
     """Print one JSON object on stdout; what a terminal would obey is escaped, as JSON allows."""
     text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()

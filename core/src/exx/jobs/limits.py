@@ -17,6 +17,7 @@ from attrs import define, field, frozen
 from exx.records import Request, Response
 
 _BURST = 0.1
+_HAIR = 1e-9
 _CHARACTERS_PER_TOKEN = 4
 
 
@@ -113,7 +114,8 @@ class Bucket:
         if self._at is not None:
             self._level = min(self._size, self._level + (now - self._at) * self._rate)
         self._at = now
-        return max(0.0, (min(amount, self._size) - self._level) / self._rate)
+        lacking = min(amount, self._size) - self._level
+        return lacking / self._rate if lacking > _HAIR else 0.0
 
     def take(self, amount: float) -> None:
         """Take it, going into debt if it is more than there is; a negative amount gives back."""
@@ -133,7 +135,7 @@ class Meters:
     def of(cls, limits: Limits) -> Meters | None:
         """Buckets for the limits there are; None if there are none."""
         requests, tokens = limits.requests_per_minute, limits.tokens_per_minute
-        if requests is None and tokens is None:
+        if not requests and not tokens:
             return None
         return cls(Bucket(requests) if requests else None, Bucket(tokens) if tokens else None)
 

@@ -262,6 +262,8 @@ class _Crew:
         return heapq.heappop(self._again)[2] if self._wake <= self.desk.clock.now() else None
 
     def _fresh(self) -> _Asked | None:
+        if len(self._again) >= self.desk.concurrency:
+            return None  # enough are waiting to be asked again; more would only knock at a closed door
         request = next(self.requests, None) if self._more else None
         self._more = request is not None
         return _Asked(request) if request is not None else None

@@ -85,5 +85,7 @@ def live_json(run: RunFolder) -> dict[str, Json]:
     told: dict[str, Any] | None = None
     if progress is not None:
         told = asdict(progress) | {"rate": progress.rate, "seconds_left": seconds_left(progress)}
-    who = None if holder is None else {"pid": holder.pid, "host": holder.host, "since": holder.since}
-    return {"progress": told, "holder": None if who is None or holder is None else {**who, "alive": holder.lives}}
+    if holder is None:
+        return {"progress": told, "holder": None}
+    who: dict[str, Json] = {"pid": holder.pid, "host": holder.host, "since": holder.since, "alive": holder.lives}
+    return {"progress": told, "holder": who}

@@ -10,6 +10,7 @@ import errno
 import hashlib
 import math
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from typing import Any
 from exx.errors import DataError, ExxError
 from exx.fault import point
 
+_TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp", re.DOTALL)
 _REMEDIES = {
     errno.ENOSPC: "free some disk space, or write to another folder",
     errno.EDQUOT: "your disk quota is used up: remove something, or write to another folder",
@@ -120,9 +122,14 @@ def publish(source: Path, target: Path) -> None:
 def sweep_temporaries(folder: Path) -> None:
     """Remove the temporary files that killed processes left in a folder and below it."""
     for temp in folder.rglob(".*.tmp"):
-        owner = temp.name.split(".")[-2]
-        if owner.isdigit() and not _alive(int(owner)):
+        if is_stale(temp):
             temp.unlink(missing_ok=True)
+
+
+def is_stale(path: Path) -> bool:
+    """Whether this is a temporary file that a killed process left behind."""
+    found = _TEMPORARY.fullmatch(path.name)
+    return found is not None and not _alive(int(found[1]))
 
 
 def _alive(pid: int) -> bool:

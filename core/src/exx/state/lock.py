@@ -106,7 +106,8 @@ def run_lock(folder: Path, *, force: bool = False) -> Iterator[Holder | None]:
         lock.acquire()
     except Timeout as cause:  # an OSError too, so it has to be told apart first
         hint = "wait for it, watch it with exx status, or ask it to stop with exx stop"
-        raise RunError(f"run {folder.name} is in use by {read_holder(folder) or 'another process'}", hint=hint) from cause
+        holder = read_holder(folder) or "another process"
+        raise RunError(f"run {folder.name} is in use by {holder}", hint=hint) from cause
     except OSError as cause:
         raise cannot_write(folder / ".lock", cause) from cause
     try:
@@ -126,7 +127,7 @@ def run_lock(folder: Path, *, force: bool = False) -> Iterator[Holder | None]:
 
 
 def _perhaps_in_use(folder: Path, holder: Holder) -> RunError:
-    what = f"run {folder.name} is noted as in use by {holder}, another machine; from here nobody can see whether it lives"
+    what = f"run {folder.name} is noted as in use by {holder}; that is another machine, so it cannot be seen from here"
     hint = "if it has ended, or the folder is a copy, --force takes the run over; otherwise wait for it"
     return RunError(what, hint=hint)
 

@@ -44,8 +44,8 @@ class Progress:
     @property
     def rate(self) -> float | None:
         """Steps a second; None when that cannot be told yet."""
-        took = self.written - self.began
-        return (self.done - self.first) / took if self.done is not None and self.done > self.first and took > 0 else None
+        took, done = self.written - self.began, (self.done or 0) - self.first
+        return done / took if done > 0 and took > 0 else None
 
     @property
     def seconds_left(self) -> float | None:

@@ -63,8 +63,8 @@ class Ledger:
             raise RunError(what, hint="a newer exx made this run: go on with that one, or choose another --run-id")
         if version == SCHEMA_VERSION:
             return cls._parse(path, data)
-        # What an older file says of its phases has no fingerprints, so none of them can be taken for done; and what else
-        # it says is written anew when the run goes on.
+        # What an older file says of its phases has no fingerprints, so none of them can be taken for done; and what
+        # else it says is written anew when the run goes on.
         return cls(path)._replaced(f"v{version}", f"{path} has schema version {version}", "upgraded")
 
     @classmethod
@@ -134,8 +134,8 @@ def open_run(folder: Path) -> Ledger:
 
 
 def _how_started(folder: Path) -> dict[str, Any]:
-    manifests = (Ledger.open(path) for path in sorted(folder.glob("*/results/trial_manifest.json")))
-    said = next((m.document["started_with"] for m in manifests if isinstance(m.document.get("started_with"), dict)), None)
+    manifests = (Ledger.open(path).document for path in sorted(folder.glob("*/results/trial_manifest.json")))
+    said = next((m["started_with"] for m in manifests if isinstance(m.get("started_with"), dict)), None)
     config = _read_yaml(folder / "config.yaml")
     if not isinstance(said, dict) or not isinstance(config, dict):
         return {}
