@@ -14,11 +14,12 @@ from lab import Lab
 
 from exx.config.load import build_config, load_config
 from exx.config.structure import Origin
-from exx.errors import ConfigError, DataError, PluginError
+from exx.errors import BackendError, ConfigError, DataError, PluginError
 from exx.experiment import Experiment, with_dry_run
 from exx.plugins import Broken, Owner, Registry
 from exx.records import PromptTexts
-from exx.testing import FakePlugin
+from exx.sources import Source
+from exx.testing import FakeBackend, FakePlugin
 
 
 def problems(lab: Lab, **changes: Any) -> tuple[str, ...]:
@@ -239,3 +240,54 @@ def test_a_dry_run_is_the_same_experiment_with_another_backend() -> None:
 
     assert (dry.backend.name, dry.top_k) == ("dry_run", 3)
     assert with_dry_run(dry) is dry
+
+
+@frozen(kw_only=True)
+class Draws:
+    """An analysis with an option that ``stats`` shares, and a bound of its own."""
+
+    name: ClassVar[str] = "draws"
+    level: ClassVar[str] = "metric"
+    bootstrap_samples: int = field(default=5000, validator=ge(100))
+
+
+@frozen(kw_only=True)
+class FromFile:
+    """A dataset with a source."""
+
+    name: ClassVar[str] = "from_file"
+    source: Source
+
+
+def test_a_shared_setting_is_blamed_where_it_stands(lab: Lab) -> None:
+    """What an analysis takes from ``stats`` and cannot use is told under the key the file has."""
+    lab.plugin.classes = {**lab.plugin.classes, "analyses": [Draws]}
+    assert problems(lab, stats={"bootstrap_samples": 50}) == ("stats.bootstrap_samples: must be >= 100: 50",)
+
+
+def test_an_option_of_its_own_is_blamed_under_the_analysis(lab: Lab) -> None:
+    """The same option, given with the analysis, is told there."""
+    lab.plugin.classes = {**lab.plugin.classes, "analyses": [Draws]}
+    found = problems(lab, analyses=[{"name": "draws", "bootstrap_samples": 50}])
+    assert found == ("analyses[0].bootstrap_samples: must be >= 100: 50",)
+
+
+def test_a_portable_config_means_the_same_from_anywhere(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dataset's file that was found beside the config keeps its place when the config is read from elsewhere."""
+    (lab.folder / "items.jsonl").write_text("")
+    monkeypatch.chdir(lab.folder.parent)
+    lab.plugin.classes = {**lab.plugin.classes, "datasets": [FromFile]}
+    experiment = lab.experiment(datasets=[{"name": "from_file", "source": "items.jsonl"}])
+    (dataset,) = experiment.portable().datasets
+    assert dataset.options == {"source": str(lab.folder / "items.jsonl")}
+
+
+def test_a_model_that_is_not_there_is_told_at_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The backend is asked for the model before anything is prepared."""
+
+    def missing(_: Any, model: str) -> dict[str, str]:
+        raise BackendError(f"no weights for {model}")
+
+    monkeypatch.setattr(FakeBackend, "identity", missing)
+    with pytest.raises(BackendError, match="no weights for fake-model"):
+        lab.experiment().check()

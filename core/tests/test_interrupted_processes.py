@@ -118,7 +118,7 @@ def test_a_disk_that_fills_up_is_told_and_the_run_goes_on_when_there_is_room(
     installed: Installed, calm: dict[str, bytes], kilobytes: int
 ) -> None:
     """No file may grow beyond the limit here, which to a program is a disk that is full: in the store, or later."""
-    installed.configure(padding=2000)
+    installed.configure(padding=3000)
 
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (kilobytes * 1024, kilobytes * 1024))

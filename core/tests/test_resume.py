@@ -1,4 +1,4 @@
-"""A run that was damaged, changed, stopped or killed comes to the result of one that was not; nothing is asked twice."""
+"""A run that was damaged, changed, stopped or killed comes to the same result, and asks nothing twice."""
 
 from __future__ import annotations
 

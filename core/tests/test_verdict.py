@@ -97,6 +97,20 @@ def test_an_end_at_zero_rules_nothing_out_on_that_side():
     assert "loss" not in row.sentence
 
 
+def test_another_analysis_lends_no_interval():
+    """Where deltas are all equal there is no interval, even if Wilcoxon's, of another quantity, is around the mean."""
+    wilcoxon = {"n": 2, "estimate": 0.0, "low": 0.0, "high": 0.0, "level": 0.95, "p_value": 1.0}
+    row = one(difference=0.0, ends=None, p=1.0, wilcoxon=wilcoxon)
+    assert (row.low, row.high) == (None, None)
+
+
+def test_with_several_primary_metrics_each_sentence_names_its_own():
+    """Two metrics of correctness would otherwise be told in the same words."""
+    known = [MATCH, Metric("em", "Exact match")]
+    rows = rows_of({"answer_match": entry(), "em": entry()}, known, ("answer_match", "em"))
+    assert [row.sentence.partition(":")[0] for row in rows] == ["Answer match", "Exact match"]
+
+
 def test_the_adjusted_value_decides():
     """p below alpha with q above it cannot tell, and the sentence says why."""
     row = one(difference=0.1, ends=(0.01, 0.19), p=0.03, q=0.09)
@@ -308,12 +322,32 @@ def test_relabelling_the_arms_mirrors_the_answer(difference, end, other, p, q, h
     """Swap the arms and better becomes worse; nothing becomes clear that was not."""
     low, high = min(end, other, difference), max(end, other, difference)
     here = VerdictRow(
-        metric="m", title="M", address=AT, n=9, control=0.5, treatment=0.5, difference=difference,
-        low=low, high=high, p_value=p, q_value=q, higher_is_better=higher,
+        metric="m",
+        title="M",
+        address=AT,
+        n=9,
+        control=0.5,
+        treatment=0.5,
+        difference=difference,
+        low=low,
+        high=high,
+        p_value=p,
+        q_value=q,
+        higher_is_better=higher,
     )
     there = VerdictRow(
-        metric="m", title="M", address=AT, n=9, control=0.5, treatment=0.5, difference=-difference,
-        low=-high, high=-low, p_value=p, q_value=q, higher_is_better=higher,
+        metric="m",
+        title="M",
+        address=AT,
+        n=9,
+        control=0.5,
+        treatment=0.5,
+        difference=-difference,
+        low=-high,
+        high=-low,
+        p_value=p,
+        q_value=q,
+        higher_is_better=higher,
     )
     mirror = {"better": "worse", "worse": "better", "cannot tell": "cannot tell"}
 

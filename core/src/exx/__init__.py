@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Scorer,
         StudyAnalysis,
     )
+    from exx.observe import Job, Run
     from exx.paired import PairedBlock, PairedSample, Study
     from exx.records import (
         Address,
@@ -98,6 +99,7 @@ _HOMES = {
         "Scorer",
         "StudyAnalysis",
     ),
+    "observe": ("Job", "Run"),
     "paired": ("PairedBlock", "PairedSample", "Study"),
     "records": (
         "Address",
@@ -153,6 +155,7 @@ __all__ = [
     "GroundedAnswers",
     "HubFile",
     "Item",
+    "Job",
     "JobRow",
     "JobState",
     "JobStatus",
@@ -175,6 +178,7 @@ __all__ = [
     "RequestId",
     "Response",
     "Results",
+    "Run",
     "Scorer",
     "Source",
     "Study",

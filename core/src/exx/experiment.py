@@ -15,6 +15,7 @@ from exx.config.trials import Narrowing, Trial, expand_trials
 from exx.errors import ConfigError, ExxError, PluginError, UsageError
 from exx.plugins import Offer, Owner, Registry
 from exx.records import Json, PromptTexts
+from exx.sources import Source
 
 _STAT_SWITCHES = {"permutation": "enable_permutation", "multiple_testing": "enable_fdr"}
 _STUDY_SWITCHES = {
@@ -153,6 +154,11 @@ class Experiment:
             },
         )
 
+    def portable(self) -> Config:
+        """The config with the paths among its datasets' and its backend's options made absolute."""
+        refs = tuple(_absolute(bound) for bound in self.datasets)
+        return evolve(self.config, datasets=refs, backend=_absolute(self.backend))
+
     def check(self) -> None:
         """Bind everything, so that every problem of a config shows before anything runs."""
         problems: dict[str, None] = {}
@@ -175,6 +181,8 @@ class Experiment:
             return  # told by the check before
         for trial in trials:
             yield partial(self.prompts, trial)
+        for model in dict.fromkeys(trial.model for trial in trials):
+            yield partial(self.backend.call, "identity", model)
 
     def _instruction(self, which: str) -> tuple[str, str]:
         given: PromptText | None = getattr(self.config.task_instructions, which)
@@ -223,9 +231,8 @@ class Experiment:
         bound = []
         for index, ref in enumerate(refs):
             offer = self._find(kind, ref.name, f"{where}[{index}]")
-            bound.append(
-                self._instance(offer, (shared(offer) if shared else {}) | dict(ref.options), f"{where}[{index}]")
-            )
+            options = (shared(offer) if shared else {}) | dict(ref.options)
+            bound.append(self._instance(offer, options, f"{where}[{index}]", ref.options))
         return tuple(bound)
 
     def _bind(self, kind: str, ref: PluginRef, where: str) -> Bound:
@@ -238,13 +245,42 @@ class Experiment:
             problem = f"{self.origin.locate(where)}: {cause.message}"
             raise ConfigError(self.origin.source, [problem], hint=cause.hint) from cause
 
-    def _instance(self, offer: Offer, options: Mapping[str, Any], where: str) -> Bound:
-        instance = structure(dict(options), offer.cls, self.origin, where)
+    def _instance(
+        self, offer: Offer, options: Mapping[str, Any], where: str, given: Mapping[str, Any] | None = None
+    ) -> Bound:
+        try:
+            instance = structure(dict(options), offer.cls, self.origin, where)
+        except ConfigError as error:
+            raise self._at_home(error, options, given, where) from error
         return Bound(offer.kind, offer.name, instance, offer.owner, options)
+
+    def _at_home(
+        self, error: ConfigError, options: Mapping[str, Any], given: Mapping[str, Any] | None, where: str
+    ) -> ConfigError:
+        """The same problems, those of values that came from ``stats`` under the key they have there."""
+        taken = options.keys() - given.keys() if given is not None else ()
+        moved = {f"{where}.{key}:": f"{self.origin.locate(f'stats.{key}')}:" for key in taken}
+        problems = []
+        for problem in error.problems:
+            old = next((place for place in moved if problem.startswith(place)), None)
+            problems.append(problem if old is None else moved[old] + problem.removeprefix(old))
+        return ConfigError(error.source, problems, hint=error.hint)
 
 
 def _option_names(offer: Offer) -> set[str]:
     return _field_names(offer.cls)
+
+
+def _absolute(bound: Bound) -> PluginRef:
+    """A plugin as a config names it, in a form that means the same from any folder."""
+    options = dict(bound.options)
+    for key in options.keys() & _field_names(type(bound.instance)):
+        value = getattr(bound.instance, key, None)
+        if isinstance(value, Source) and not value.is_url:
+            options[key] = str(value.path.absolute())
+        elif isinstance(value, Path):
+            options[key] = str(value.absolute())
+    return PluginRef(bound.name, options)
 
 
 def _field_names(cls: type[Any]) -> set[str]:

@@ -134,7 +134,7 @@ class ResponseStore:
             yield
         except (sqlite3.Error, OSError) as cause:
             hint = "what was stored before is safe; check the disk's room and permissions, then exx resume"
-            if any(words in str(cause) for words in ("malformed", "not a database")):
+            if any(words in str(cause) for words in ("malformed", "not a database", "file format")):
                 hint = f"the file is damaged: move {self.path} away and resume; its answers will be asked again"
             raise RunError(f"response store {self.path}: {cause}", hint=hint) from cause
 

@@ -205,7 +205,14 @@ class Results:
         plugins = (self.manifest or {}).get("plugins")
         if plugins is None:
             plugins = [{"kind": "analysis", **stamp} for stamp in self.significance.get("analyses", [])]
-        return describe(plugins)
+        judged = self._scorers_asked()
+        return describe(p for p in plugins if p.get("kind") != "scorer" or judged is None or p["name"] in judged)
+
+    def _scorers_asked(self) -> set[str] | None:
+        """The scorers that judged anything; None where the manifest does not say."""
+        score = (self.manifest or {}).get("stage_status", {}).get("score", {})
+        asked = score.get("details", {}).get("scorers")
+        return {name for names in asked.values() for name in names} if asked else None
 
     def caveats(self) -> list[str]:
         """What could be wrong with the verdict, in words, the weightiest first."""

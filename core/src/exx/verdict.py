@@ -89,6 +89,8 @@ def verdict_rows(
         for address, block in _blocks(significance)
         for name, entry in block.get("metrics", {}).items()
     ]
+    if len({row.metric for row in rows if row.primary}) > 1:
+        rows = [evolve(row, sentence=f"{row.title}: {row.sentence}") if row.primary else row for row in rows]
     return sorted(rows, key=lambda row: order.get(row.metric, len(order)))
 
 
@@ -126,14 +128,15 @@ def _row(address: Address, metric: Metric, entry: Mapping[str, Any], block: Mapp
 def interval(entry: Mapping[str, Any]) -> tuple[float | None, float | None, float]:
     """Find the interval of a metric's mean difference, with its level.
 
-    It is ``ci_95``; without one, that of the first analysis whose estimate is the mean difference itself.
+    It is ``ci_95``; without one, McNemar's, if its estimate is the mean difference. Other analyses have intervals of
+    other things, whose estimates may happen to be equal to it.
     """
     low, high = entry.get("ci_95") or (None, None)
     if low is not None and high is not None:
         return low, high, 0.95
-    for finding in _findings(entry).values():
-        if finding.get("low") is not None and finding.get("high") is not None and _is_mean(finding, entry):
-            return finding["low"], finding["high"], finding.get("level") or 0.95
+    finding = _findings(entry).get("mcnemar", {})
+    if finding.get("low") is not None and finding.get("high") is not None and _is_mean(finding, entry):
+        return finding["low"], finding["high"], finding.get("level") or 0.95
     return None, None, 0.95
 
 

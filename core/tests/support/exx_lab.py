@@ -146,7 +146,8 @@ class _Diary:
         if self.answered >= self.backend.slow_from and not Path("HURRY").exists():
             time.sleep(self.backend.delay)
         self.answered += 1
-        text = lopsided(request) + " " * self.backend.padding
+        text = lopsided(request)
+        text += " " * self.backend.padding if text.isdigit() else ""
         return Response(request.key, text, "stop", Usage(10, len(text.split())), "diary-1", "diary-model")
 
 
@@ -157,7 +158,7 @@ class DiaryBackend:
     Attributes:
         delay: Seconds that an answer takes, unless there is a file HURRY.
         slow_from: How many answers come at once before that.
-        padding: Blanks that an answer ends in.
+        padding: Blanks that a number ends in.
         concurrency: Requests under way at once.
     """
 

@@ -1,6 +1,6 @@
 """SQuAD 2.0's official scores: exact match and token F1, over all right answers the best.
 
-Source:
+Sources:
     Rajpurkar, Jia & Liang, ACL 2018, doi:10.18653/v1/P18-2124, with the script evaluate-v2.0.py.
 """
 

@@ -1,6 +1,6 @@
 """TriviaQA's official scores: exact match and token F1, over all aliases the best.
 
-Source:
+Sources:
     Joshi et al., ACL 2017, doi:10.18653/v1/P17-1147, with the script triviaqa_evaluation.py.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
 from collections.abc import Sequence
@@ -63,5 +64,6 @@ def say(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Print a line on stderr."""
-    click.echo(clean(text), err=True)
+    """Print a line on stderr. Where nobody reads it any more, the work goes on without it."""
+    with contextlib.suppress(BrokenPipeError):
+        click.echo(clean(text), err=True)

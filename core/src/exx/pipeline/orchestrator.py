@@ -156,7 +156,7 @@ class Orchestrator:
                 sweep_temporaries(shared)
 
     def _open(self, ledger: Ledger) -> None:
-        config, options = to_plain(self.experiment.config), asdict(self.options)
+        config, options = to_plain(self.experiment.portable()), asdict(self.options)
         changed = self._drift(ledger)
         if changed and not self.force:
             lines = "\n".join(f"    {line}" for line in changed)
@@ -191,7 +191,7 @@ class Orchestrator:
             return []
         today = self.options.settings()
         had = {name: value for name, value in had.items() if name in today}
-        changed = list(differences(known, to_plain(self.experiment.config)))
+        changed = list(differences(known, to_plain(self.experiment.portable())))
         return changed + [f"options.{line}" for line in differences(had, _as_json(today))]
 
     @contextmanager

@@ -50,8 +50,8 @@ def _answered(ctx: TrialContext) -> Iterator[tuple[Request, Stored]]:
             found = store.get([request.key for request in chunk])
             for request in chunk:
                 if request.key not in found:
-                    hint = "exx resume asks for what is missing"
-                    raise RunError(f"no response is stored for {request.custom_id}", hint=hint)
+                    hint = "exx resume asks for what is missing; if it comes to this again, move the damaged store away"
+                    raise RunError(f"no response is stored for {request.custom_id} in {store.path}", hint=hint)
                 yield request, found[request.key]
 
 

@@ -120,9 +120,13 @@ def publish(source: Path, target: Path) -> None:
 
 
 def sweep_temporaries(folder: Path) -> None:
-    """Remove the temporary files that killed processes left in a folder and below it."""
+    """Remove the temporary files that killed processes left in a folder and below it.
+
+    Call it before this process writes there: a file with this process's own number is then from an earlier one that had
+    the same, as every process of a container may.
+    """
     for temp in folder.rglob(".*.tmp"):
-        if is_stale(temp):
+        if is_stale(temp) or temp.name.endswith(f".{os.getpid()}.tmp"):
             temp.unlink(missing_ok=True)
 
 
