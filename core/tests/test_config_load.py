@@ -295,6 +295,7 @@ def test_set_overrides_one_key_with_a_yaml_value() -> None:
 
     assert (config.stats.random_seed, config.stats.bootstrap_samples) == (7, 9)
     assert (config.temps, config.pricing, config.top_k) == ((0.5, 1.0), None, 2)
+    assert build({"stats": None}, "stats.random_seed=7").stats.random_seed == 7
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def test_a_good_config_passes(lab: Lab) -> None:
             {"analyses": [{"name": "mean_difference", "decimals": -1}]},
             "analyses[0].decimals: must be >= 0: -1",
         ),
+        ({"reporters": [{"name": "note", "loud": 1}]}, "reporters[0].loud: unknown key; nothing is expected here"),
         ({"unsupported": {"thresold": 0.5}}, "unsupported.thresold: unknown key; known here: min_token_overlap"),
     ],
 )

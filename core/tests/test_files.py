@@ -170,15 +170,17 @@ def test_publishing_onto_itself_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_only_the_litter_of_the_dead_is_swept(tmp_path: Path) -> None:
-    """By the process id in the name; other hidden files are somebody else's."""
+    """By the process id in the name; other hidden files are somebody else's. In a container ids come back: this
+    process has written nothing yet, so what has its number is an earlier one's."""
     deep = tmp_path / "a" / "b"
     deep.mkdir(parents=True)
-    dead, mine, other = deep / ".x.csv.999999999.tmp", deep / f".x.csv.{os.getpid()}.tmp", deep / ".notes.tmp"
-    for path in (dead, mine, other, deep / "x.999999999.tmp", deep / ".tmp"):
+    dead, earlier = deep / ".x.csv.999999999.tmp", deep / f".x.csv.{os.getpid()}.tmp"
+    living, other = deep / f".x.csv.{os.getppid()}.tmp", deep / ".notes.tmp"
+    for path in (dead, earlier, living, other, deep / "x.999999999.tmp", deep / ".tmp"):
         path.touch()
     sweep_temporaries(tmp_path)
 
-    assert sorted(p.name for p in deep.iterdir()) == sorted([mine.name, other.name, "x.999999999.tmp", ".tmp"])
+    assert sorted(p.name for p in deep.iterdir()) == sorted([living.name, other.name, "x.999999999.tmp", ".tmp"])
 
 
 def test_a_file_gets_the_permissions_of_any_other(tmp_path: Path) -> None:

@@ -81,6 +81,14 @@ def test_a_folder_without_items_says_what_makes_them(tmp_path: Path) -> None:
         list(read_items(tmp_path))
 
 
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """A folder of its name."""
+    (tmp_path / "open_book.jsonl").mkdir()
+
+    with pytest.raises(DataError, match=r"open_book.jsonl: cannot be read: Is a directory"):
+        list(read_items(tmp_path))
+
+
 def test_prepared_items_are_a_mapping_by_key(tmp_path: Path) -> None:
     """Read when the first one is asked for."""
     lazy = PreparedItems(tmp_path)

@@ -127,6 +127,14 @@ def test_the_trace_switch_raises_at_the_place(
         load_plugins()
     assert isinstance(caught.value.__cause__, ModuleNotFoundError)
 
+    class Failing:
+        @hookimpl
+        def exx_register_scorers(self) -> list[type[Any]]:
+            raise LookupError("gone")
+
+    with pytest.raises(PluginError, match=r"plugin 'Failing' .*: exx_register_scorers failed: LookupError"):
+        Registry.of(Failing()).offers("scorer")
+
 
 def test_two_plugins_with_one_name_are_both_named(site: Path, distribution: Distribution) -> None:
     """Neither is silently the one that counts."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exx.cli import show
 from exx.cli.show import clean, emit_json, note, say, table
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07 \x9b31m \u202eright\u2066 \u200b\ufeff\r\x00\x7f"
@@ -59,3 +61,21 @@ def test_a_table_on_a_terminal_is_drawn(capsys: pytest.CaptureFixture[str], monk
     out = capsys.readouterr().out
 
     assert "[bold]x[/bold]" in out and "what" in out and "\x1b]0" not in out
+
+
+def test_a_paragraph_is_whole_lines_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a pipe a sentence stays one line, however long, with an empty one behind it."""
+    show.say_paragraph("word " * 100 + "end")
+    assert capsys.readouterr().out == "word " * 100 + "end\n\n"
+
+
+def test_a_paragraph_is_broken_between_words_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal no word is cut in two, and no line is wider than it."""
+    monkeypatch.setattr(show.sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(show.shutil, "get_terminal_size", lambda: os.terminal_size((40, 20)))
+    show.say_paragraph("experiment " * 20)
+    lines = capsys.readouterr().out.rstrip("\n").split("\n")
+    assert len(lines) > 5
+    assert all(len(line) <= 40 and set(line.split()) == {"experiment"} for line in lines)

@@ -26,9 +26,11 @@ def test_a_plain_config_is_one_trial() -> None:
     """The slug is that of the contract."""
     raw = {"model_id": "accounts/fireworks/models/gpt-oss-120b", "prompt_sets": "operational_only"}
     (trial,) = trials(raw)
+    (other,) = trials({"prompt_sets": ["a", "b"], "default_prompt_set": "b"})
 
     assert trial.slug == "gpt-oss-120b-operational_only-tp1-tk50-mx1024-1024"
     assert (trial.model, trial.prompt_set) == ("accounts/fireworks/models/gpt-oss-120b", "operational_only")
+    assert (other.prompt_set, trials({"prompt_sets": ["a", "b"]})[0].prompt_set) == ("b", "default")
 
 
 def test_a_sweep_is_crossed() -> None:

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     )
     from exx.results import Results, load_results
     from exx.sources import HubFile, Obtained, Source, local_digest, obtain, obtain_from_hub
+    from exx.state.files import write_text
     from exx.text.abstention import Abstention
     from exx.text.f1 import best_f1
     from exx.text.normalise import (
@@ -123,6 +124,7 @@ _HOMES = {
     ),
     "results": ("Results", "load_results"),
     "sources": ("HubFile", "Obtained", "Source", "local_digest", "obtain", "obtain_from_hub"),
+    "state.files": ("write_text",),
     "text.abstention": ("Abstention",),
     "text.f1": ("best_f1",),
     "text.normalise": (
@@ -197,6 +199,7 @@ __all__ = [
     "normalise_words",
     "obtain",
     "obtain_from_hub",
+    "write_text",
 ]
 __version__ = "0.1.0"
 

@@ -156,9 +156,9 @@ def _about_family(overview: Overview) -> str:
             "for that: of many comparisons without any effect, one in twenty would look like one."
         )
     return (
-        f"The {overview.size} primary hypotheses of all trials are one family: {_escape(overview.family)}. The q-values "
-        "below are adjusted for it, so that picking the best of several treatments is accounted for; those in a trial's "
-        "own report know of that trial alone."
+        f"The {overview.size} primary hypotheses of all trials are one family: {_escape(overview.family)}. The "
+        "q-values below are adjusted for it, so that picking the best of several treatments is accounted for; those in "
+        "a trial's own report know of that trial alone."
     )
 
 

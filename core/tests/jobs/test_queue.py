@@ -8,11 +8,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from job_lab import JobLab, part, parts, request
 
 from exx.errors import BackendError, StopRequested, Transient
-from exx.jobs.queue import JobSettings
-from exx.records import JobStatus, Response
+from exx.jobs.parts import JobSettings
+from exx.records import BatchJob, JobStatus, Response
 from exx.testing import FakeRemote, Faults
 
 
@@ -239,6 +240,25 @@ def test_at_the_quota_the_queue_waits_for_a_place(jobs: JobLab) -> None:
     assert any(record.message.startswith("waits for a place: job-submission-count") for record in jobs.told)
 
 
+def test_the_end_of_a_job_ends_the_pause(jobs: JobLab) -> None:
+    """A pause has grown to minutes by then; the place that came free is taken at once."""
+    jobs.faults = Faults(quota=1)
+    jobs.looks = 60
+    times: dict[str, list[float]] = {"created": [], "collected": []}
+
+    class Watched(Wrapped):
+        def create(self, job: BatchJob) -> None:
+            self.remote.create(job)
+            times["created"].append(jobs.clock.time)
+
+        def collected(self, job_id: str) -> None:
+            times["collected"].append(jobs.clock.time)
+
+    jobs.run(Watched)
+    assert times["created"][1:] == times["collected"][:-1]
+    assert times["collected"][0] > 1300
+
+
 def test_a_quota_that_others_hold_is_waited_out(jobs: JobLab) -> None:
     """With growing pauses, and a stop is heeded meanwhile."""
     jobs.faults = Faults(quota=0)
@@ -277,6 +297,21 @@ def test_a_resumed_queue_picks_up_what_is_under_way(jobs: JobLab) -> None:
     assert remote.created[:2] == before
     assert len(remote.created) == 4
     assert jobs.answers() == jobs.right()
+
+
+def test_a_job_whose_rows_are_all_stored_is_closed_without_a_word_to_the_service(jobs: JobLab) -> None:
+    """The process died after the last row was stored, before that was written down."""
+    jobs.run()
+    book = jobs.book()
+    for record in book:
+        book.put(evolve(record, collected=False))
+
+    class Mute:
+        def __init__(self, _: FakeRemote) -> None:
+            """Has no methods."""
+
+    jobs.run(Mute)
+    assert all(record.collected and record.answered == record.rows for record in jobs.book())
 
 
 def test_a_lower_limit_on_a_resume_holds(jobs: JobLab) -> None:
@@ -324,7 +359,7 @@ def test_a_service_out_of_reach_ends_the_run_after_a_while(jobs: JobLab) -> None
         def status(self, job_id: str) -> JobStatus | None:
             raise Transient("no route to host")
 
-    words = r"job exx-\S+: 12 tries in a row failed, the last: no route to host\n  → jobs under way go on remotely"
+    words = r"the batch service failed 12 times in a row, the last: no route to host\n  → jobs under way go on remotely"
     with pytest.raises(BackendError, match=words):
         jobs.run(Gone, poll_interval=20.0)
     assert jobs.clock.time - 1000 > 1200

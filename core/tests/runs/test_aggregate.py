@@ -1,4 +1,4 @@
-"""Several trials side by side: one family over all of them, the same bytes every time, and nothing for a single trial."""
+"""Several trials side by side: one family over all of them, the same bytes every time, nothing for a single trial."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Bonferroni:
 
 @pytest.fixture
 def sweep(lab: Lab) -> dict[str, Any]:
-    """Two treatments beside one control: "when sure" is right every time, "never" not once; the control 4 times of 10."""
+    """Two treatments: "when sure" is right every time, "never" not once; the control 4 times of 10."""
     lab.plugin.classes = {**lab.plugin.classes, "analyses": [SignTest, Bonferroni]}
 
     def answer(request: Any) -> str:
@@ -109,7 +109,7 @@ def both(lab: Lab) -> tuple[dict[str, Any], str]:
 
 
 def test_the_primary_hypotheses_of_all_trials_are_one_family(lab: Lab, sweep: dict[str, Any]) -> None:
-    """Of 5 items each "sure" wins 3 times, p = 2 · ½³ = 0.25; two losses give 0.9. Four hypotheses: q = 4 · 0.25 = 1."""
+    """Of 5 items "sure" wins 3 times, p = 2 · ½³ = 0.25; two losses give 0.9. Four hypotheses: q = 4 · 0.25 = 1."""
     lab.run(**sweep)
     manifest, report = both(lab)
     rows = {(row["trial"], row["address"]["type"]): row for row in manifest["verdict"]}
@@ -132,8 +132,8 @@ def test_the_report_shows_every_treatment_beside_the_control(lab: Lab, sweep: di
     assert report.startswith("# Run a: 2 trials side by side\n")
     assert report.count("\n## ") == 3 and "\n## Open-book, temperature 0\n" in report
     name = slug("sure").replace("_", r"\_")
-    line = rf"| {name} | Exact match \* | 5 | 40.0 % | 100.0 % | +60.0 | +60.0 to +60.0 | 0.25 | 1.00 | cannot tell |"
-    assert line in report
+    start, end = rf"| {name} | Exact match \* | 5 | 40.0 % | 100.0 % | +60.0 | ", " | 0.25 | 1.00 | cannot tell |"
+    assert any(line.startswith(start) and line.endswith(end) for line in report.splitlines())
     assert f"- **{name}**: Under the treatment 100.0 % of the answers to 5 questions were right" in report
     assert "Every treatment is compared with the same control prompt." in report
     assert "SIMULATED" not in report

@@ -18,7 +18,7 @@ from exx.hookspecs import hookimpl
 from exx.interfaces import Loaded
 from exx.pipeline.context import RunOptions
 from exx.pipeline.cost import Costs
-from exx.pipeline.phases import NAMES
+from exx.pipeline.phases import NAMES, choose
 from exx.plugins import Registry
 from exx.records import Item, PromptTexts, Provenance
 from exx.state.ledger import UNKNOWN
@@ -72,7 +72,7 @@ class VersionedLab:
         self.version = "1"
         more: dict[str, Any] = {"datasets": None} if kind == "scorers" else {}
         if kind == "backends":
-            more = {"asked": lab.plugin.asked, "answer_text": staticmethod(lambda request: lab.answer(request))}
+            more = {"asked": lab.plugin.asked, "answer_text": staticmethod(lab.answer)}
         self.offered = named(cls, **more)
         lab.extra.append(offering(kind, self.offered))
         make = Lab.registry
@@ -147,6 +147,19 @@ def test_an_option_redoes_exactly_its_phase(lab: Lab) -> None:
     assert len(lab.asked) == 4
     assert lab.run(force=True, options=RunOptions(limit_items=6, parts_per_dataset=2)) == SINCE_BUILD
     assert lab.asked == []
+
+
+def test_what_failed_and_was_asked_again_by_itself_is_collected_later(lab: Lab) -> None:
+    """``exx submit --force`` alone leaves the results as they were; the next run notices."""
+    lab.answer = lambda request: None if "|i1|" in request.custom_id else exx_lab.lopsided(request)
+    lab.run()
+    before = lab.result("predictions.csv")
+    lab.answer = exx_lab.lopsided
+    assert lab.run(phases=choose("submit"), force=True) == ["submit"]
+    assert (len(lab.asked), lab.result("predictions.csv")) == (2, before)
+
+    assert lab.run() == ["poll", "parse", "score", "stats", "costs", "report"]
+    assert lab.asked == [] and lab.result("predictions.csv") != before
 
 
 def test_a_dataset_that_had_to_be_fetched_is_not_prepared_twice(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

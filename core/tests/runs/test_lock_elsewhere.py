@@ -33,8 +33,8 @@ def test_another_machines_note_keeps_others_out(tmp_path: Path) -> None:
     note = leave_note(tmp_path / "run_x")
     before = note.read_text()
     words = (
-        r"run run_x is noted as in use by process 999999999 on another-machine, since 2026-01-01T00:00:00\+00:00; that is "
-        r"another machine, so it cannot be seen from here\n  → if it has ended, or the folder is a copy, --force takes"
+        r"run run_x is noted as in use by process 999999999 on another-machine, since 2026-01-01T00:00:00\+00:00; "
+        r"that is another machine, so it cannot be seen from here\n  → if it has ended, or the folder is a copy, "
     )
     with pytest.raises(RunError, match=words), run_lock(tmp_path / "run_x"):
         pass
@@ -72,7 +72,7 @@ def test_a_note_from_before_a_restart_is_of_the_dead(tmp_path: Path) -> None:
     leave_note(tmp_path, pid=os.getpid(), host=socket.gethostname(), boot="before")
     holder = read_holder(tmp_path)
 
-    assert holder is not None and holder.lives is (False if Holder.here().boot else True)
+    assert holder is not None and holder.lives is (not Holder.here().boot)
 
 
 def test_without_proc_a_process_is_known_by_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

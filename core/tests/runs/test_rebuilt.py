@@ -1,4 +1,4 @@
-"""State that is old, damaged or gone is made anew from what is on disk; nothing is asked twice, and the user is told."""
+"""State that is old, damaged or gone is made anew from what is on disk; nothing is asked twice, and it is told."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ V1: dict[str, Any] = {
 
 @pytest.mark.parametrize("version", [{}, {"schema_version": 1}, {"schema_version": None}, {"schema_version": "1"}])
 def test_an_older_manifest_is_upgraded(lab: Lab, version: dict[str, Any]) -> None:
-    """Phases that merely say "completed" have no fingerprint, so they are seen to again; the old file is kept beside."""
+    """Phases that merely say "completed" have no fingerprint, so they are seen to again; the old file is kept."""
     lab.run()
     before = results(lab)
     old = json.dumps(version | V1)

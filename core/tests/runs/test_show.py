@@ -17,7 +17,7 @@ PRICE = {"pricing": {"input_per_million": 1000.0, "output_per_million": 0.0}}
 
 
 def test_a_run_in_a_row(cli: Cli, lab: Lab) -> None:
-    """The control is right for 4 of 10, the treatment always: 60 points more. 20 answers of 10 prompt tokens cost $0.20."""
+    """The control is right for 4 of 10, the treatment always: 60 points. 20 answers of 10 prompt tokens: $0.20."""
     lab.run(**PRICE)
     told = cli("list")
 
@@ -37,7 +37,7 @@ def test_differences_of_several_trials_are_a_range() -> None:
 
 
 def test_a_run_is_shown_in_full(cli: Cli, lab: Lab) -> None:
-    """What was asked, the verdict, the files, what was reused and saved: here the control's answers of the first run."""
+    """What was asked, the verdict, the files, what was reused and saved: the control's answers of the first run."""
     lab.run("first", **PRICE)
     other = {"default": {"control": {"text": "Answer."}, "treatment": {"text": "Think first."}}}
     lab.run("a", prompt_sets=other, **PRICE)

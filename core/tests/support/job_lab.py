@@ -10,7 +10,8 @@ from attrs import define, field
 
 from exx.errors import StopRequested
 from exx.jobs.book import JobBook, JobRecord
-from exx.jobs.queue import JobQueue, JobSettings, Part
+from exx.jobs.parts import JobSettings, Part
+from exx.jobs.queue import JobQueue
 from exx.jobs.timing import Clock
 from exx.records import CONDITIONS, Request, RequestId, Response, request_key
 from exx.responses import ResponseStore

@@ -170,10 +170,13 @@ class Place:
         return path
 
     def artifacts(self, run_id: str = "k") -> dict[str, bytes]:
-        """Every file of a run that says something about the world, by its path in the run's folder."""
-        folder = self.run_folder(run_id)
+        """Every file of a run that says something about the world, by its path in the run's folder.
+
+        Where a file names the place, it is called HERE, so that runs in several places can be compared.
+        """
+        folder, here = self.run_folder(run_id), str(self.folder).encode()
         return {
-            path.relative_to(folder).as_posix(): path.read_bytes()
+            path.relative_to(folder).as_posix(): path.read_bytes().replace(here, b"HERE")
             for path in sorted(folder.rglob("*"))
             if path.is_file() and not path.name.startswith(MEMORIES) and path.name not in (".lock", "STOP_REQUESTED")
         }

@@ -13,7 +13,7 @@ from attrs import asdict, define, evolve
 from exx.cli.archiving import archive_finished, archived_json, archived_words
 from exx.cli.common import load_environment
 from exx.cli.progress import make_progress
-from exx.cli.show import emit_json, note, say, table
+from exx.cli.show import emit_json, note, say, say_paragraph, table
 from exx.config.load import build_config
 from exx.config.structure import Origin
 from exx.config.trials import Narrowing
@@ -195,7 +195,7 @@ def show_verdict(results: Results) -> None:
     for row in results.verdict():
         if row.primary:
             place = where(row.address)
-            say(f"{place[:1].upper()}{place[1:]}: {row.sentence}\n")
+            say_paragraph(f"{place[:1].upper()}{place[1:]}: {row.sentence}")
 
 
 @contextmanager

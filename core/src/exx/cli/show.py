@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -61,6 +62,12 @@ def emit_json(value: Any) -> None:
 def say(text: str) -> None:
     """Print a line on stdout."""
     click.echo(clean(text))
+
+
+def say_paragraph(text: str) -> None:
+    """Print running text and an empty line; on a terminal, broken between words at its width."""
+    plain = clean(text)
+    click.echo((click.wrap_text(plain, shutil.get_terminal_size().columns) if sys.stdout.isatty() else plain) + "\n")
 
 
 def note(text: str) -> None:

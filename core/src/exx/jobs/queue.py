@@ -6,14 +6,12 @@ a crash between two of these the id finds the job again, so nothing is submitted
 
 from __future__ import annotations
 
-import random
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from exx.errors import BackendError, QuotaReached, StopRequested, Transient
 from exx.fault import point
@@ -21,8 +19,8 @@ from exx.interfaces import BatchService
 from exx.jobs.book import JobBook, JobRecord
 from exx.jobs.harvest import Harvest
 from exx.jobs.names import content_digest, job_id
-from exx.jobs.timing import Backoff, Clock, wait_until
-from exx.records import BatchJob, Condition, JobStatus, Request
+from exx.jobs.timing import Clock, wait_until
+from exx.records import BatchJob, Condition, JobStatus
 from exx.responses import ResponseStore
 
 T = TypeVar("T")
@@ -30,70 +28,7 @@ T = TypeVar("T")
 _CHUNK = 200
 _SLOWER = 1.5
 _SLOWEST = 8.0
-_LONGEST_PAUSE = 300.0
 _SHORT_DOWNLOADS = 3
-_DAY = 86_400.0
-
-
-@frozen(kw_only=True)
-class Part:
-    """Requests that are submitted together.
-
-    Attributes:
-        file: Name of the file that holds them.
-        source: sha256 of that file.
-        condition: Arm.
-        temp: Temperature.
-        number: From 1.
-        requests: Reads them, from the first, each time it is called.
-    """
-
-    file: str
-    source: str
-    condition: Condition
-    temp: float
-    number: int
-    requests: Callable[[], Iterator[Request]]
-
-    @property
-    def place(self) -> tuple[Condition, float, int]:
-        """Which part this is."""
-        return self.condition, self.temp, self.number
-
-
-@frozen(kw_only=True)
-class JobSettings:
-    """How jobs are run.
-
-    Attributes:
-        run: Id of the run.
-        trial: Slug of the trial.
-        model: The model's name.
-        max_concurrent: Most jobs under way at once, at least 1.
-        poll_interval: Seconds between looks at a job.
-        follow_ups: How often rows that failed are asked again.
-        timeout: Seconds after which a job that is not finished is given up.
-        tries: How often in a row the service may fail to say how a job is.
-        seed: Of the jitter of waits.
-    """
-
-    run: str
-    trial: str
-    model: str
-    max_concurrent: int = 4
-    poll_interval: float = 20.0
-    follow_ups: int = 2
-    timeout: float = 4 * _DAY
-    tries: int = 12
-    seed: int = 0
-
-    @classmethod
-    def of(cls, backend: Any, *, max_concurrent: int | None, **names: Any) -> JobSettings:
-        """Take what the backend says, and what the command line says instead."""
-        optional = {"follow_ups": "follow_ups", "timeout": "job_timeout"}
-        said = {name: value for name, at in optional.items() if (value := getattr(backend, at, None)) is not None}
-        limit = max_concurrent or backend.max_concurrent_jobs
-        return cls(max_concurrent=max(1, limit), poll_interval=backend.poll_interval, **said, **names)
 
 
 @define
@@ -141,10 +76,10 @@ class JobQueue:
     _ended_early: list[JobRecord] = field(factory=list, init=False)
     _parts: dict[tuple[Condition, float, int], Part] = field(factory=dict, init=False)
     _asked: Counter[str] = field(factory=Counter, init=False)
-    _rng: random.Random = field(init=False)
+    _patience: Patience = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._rng = random.Random(self.settings.seed)
+        self._patience = Patience(self.settings, self.check_stop, self.clock)
 
     def run(self, parts: Sequence[Part]) -> None:
         """Do everything: pick up what is under way, submit what is not, collect, ask again what failed.
@@ -195,7 +130,7 @@ class JobQueue:
             self.told(evolve(record, message="its requests are not asked any more; it is left to itself"))
             return
         if record.state == "intended":
-            status = self._insist(self.service.status, record.id)
+            status = self._patience.insist(self.service.status, record.id)
             if status is None:
                 self._put(evolve(record, state="dropped"))
                 return
@@ -241,7 +176,7 @@ class JobQueue:
         """What of a part has no answer, is in no job under way, and was not asked too often: ``{custom_id: key}``."""
         taken = {key for job in self._open.values() for key in job.rows.values()}
         rows: dict[str, str] = {}
-        for chunk in _chunks(part.requests(), _CHUNK):
+        for chunk in chunks(part.requests(), _CHUNK):
             missing = set(self.store.missing([request.key for request in chunk])) - taken
             for request in chunk:
                 if request.key in missing and self._asked[request.key] <= self.settings.follow_ups:
@@ -282,7 +217,7 @@ class JobQueue:
         job = BatchJob(
             id=record.id,
             model=self.settings.model,
-            requests=_JobRequests(part, rows),
+            requests=JobRequests(part, rows),
             rows=record.rows,
             condition=record.condition,
             temp=record.temp,
@@ -290,15 +225,14 @@ class JobQueue:
             attempt=record.attempt,
             follows=record.follows,
         )
-        waits = self._backoff()
-        for tries in range(1, self.settings.tries + 1):
+        tries = 0
+        while True:
             try:
                 self.service.create(job)
             except Transient as cause:
-                if tries == self.settings.tries:
-                    raise self._unreachable(record.id, cause) from cause
-                wait_until(self.clock.now() + waits.delay(tries, cause.retry_after), self.clock, self.check_stop)
-                if self._insist(self.service.status, record.id) is not None:
+                tries += 1
+                self._patience.wait(tries, cause)
+                if self._patience.insist(self.service.status, record.id) is not None:
                     return
             else:
                 point("job created")
@@ -307,8 +241,7 @@ class JobQueue:
     def _pause(self, part: Part, cause: QuotaReached) -> None:
         """Leave the part for later: until a job of ours is through, or for a while if others hold the quota."""
         self._refusals += 1
-        seconds = self._backoff(_LONGEST_PAUSE).delay(self._refusals)
-        self._paused_until = self.clock.now() + seconds
+        self._paused_until = self._patience.later(self._refusals)
         intended = [r for r in self.book if r.state == "intended" and r.place == part.place]
         for record in intended:
             message = f"waits for a place: {cause.message}"
@@ -325,9 +258,8 @@ class JobQueue:
                 self._collect(job, status)
         except Transient as cause:
             job.troubles += 1
-            if job.troubles >= self.settings.tries:
-                raise self._unreachable(job.record.id, cause) from cause
-            job.due = self.clock.now() + self._backoff().delay(job.troubles, cause.retry_after)
+            self._patience.refuse_too_many(job.troubles, cause)
+            job.due = self._patience.later(job.troubles, cause.retry_after)
         else:
             job.troubles = 0
 
@@ -364,7 +296,7 @@ class JobQueue:
         """Fetch, check and store the output of a job that has ended, and close it."""
         harvest = Harvest(job.rows, self.store)
         if status is not None and (status.state == "succeeded" or status.has_output):
-            for rows in _chunks(self.service.fetch(job.record.id), _CHUNK):
+            for rows in chunks(self.service.fetch(job.record.id), _CHUNK):
                 self.check_stop()
                 harvest.add(rows)
                 point("rows stored")
@@ -402,26 +334,6 @@ class JobQueue:
         if times:
             wait_until(min(times), self.clock, self.check_stop)
 
-    def _insist(self, ask: Callable[[str], T], job: str) -> T:
-        waits = self._backoff()
-        for tries in range(1, self.settings.tries):
-            try:
-                return ask(job)
-            except Transient as cause:
-                wait_until(self.clock.now() + waits.delay(tries, cause.retry_after), self.clock, self.check_stop)
-        try:
-            return ask(job)
-        except Transient as cause:
-            raise self._unreachable(job, cause) from cause
-
-    def _backoff(self, cap: float = _LONGEST_PAUSE) -> Backoff:
-        return Backoff(self.settings.poll_interval, cap, self._rng)
-
-    def _unreachable(self, job: str, cause: Transient) -> BackendError:
-        hint = "jobs under way go on remotely; exx resume picks them up"
-        words = f"job {job}: {self.settings.tries} tries in a row failed, the last: {cause.message}"
-        return BackendError(words, hint=hint)
-
     def _put(self, record: JobRecord) -> JobRecord:
         self.book.put(record)
         self.told(record)
@@ -429,17 +341,6 @@ class JobQueue:
 
     def _tell_progress(self) -> None:
         self.progress(self._through + sum(job.processed for job in self._open.values()))
-
-
-@frozen
-class _JobRequests:
-    """The requests of a job, read from its part whenever they are gone through."""
-
-    part: Part
-    rows: dict[str, str]
-
-    def __iter__(self) -> Iterator[Request]:
-        return (request for request in self.part.requests() if request.custom_id in self.rows)
 
 
 def _otherwise(record: JobRecord) -> str:
@@ -452,9 +353,3 @@ def _otherwise(record: JobRecord) -> str:
 
 def _count(jobs: int) -> str:
     return "1 job" if jobs == 1 else f"{jobs} jobs"
-
-
-def _chunks(things: Iterable[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(things)
-    while chunk := list(islice(iterator, size)):
-        yield chunk

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import orjson
 from attrs import define, field
 
+from exx import __version__
 from exx.errors import RunError
 from exx.pipeline.asking import all_chunks, inputs_of_asking
 from exx.pipeline.context import FilePhase, Outcome, Scope, TrialContext
@@ -19,6 +20,7 @@ from exx.pipeline.items import PreparedItems
 from exx.records import Json, Request, RequestId, Response
 from exx.responses import Stored
 from exx.state.files import atomic_path
+from exx.state.ledger import digest
 
 
 class Poll(FilePhase):
@@ -28,8 +30,9 @@ class Poll(FilePhase):
     scope: ClassVar[Scope] = "trial"
 
     def inputs(self, ctx: TrialContext) -> dict[str, str]:
-        """What was asked, of whom."""
-        return inputs_of_asking(ctx)
+        """What was asked, of whom, and what came of it: asked again by itself, a failure may have become an answer."""
+        answers = digest(ctx.details("submit"))
+        return {**inputs_of_asking(ctx), "answers": answers, "exx-core": __version__}
 
     def run(self, ctx: TrialContext) -> Outcome:
         """Join every request with its stored response; a request without one is an error, never a missing row."""

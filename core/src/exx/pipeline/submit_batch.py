@@ -13,7 +13,8 @@ from exx.errors import ExxError
 from exx.experiment import Bound
 from exx.interfaces import BatchService
 from exx.jobs.book import JobBook, JobRecord
-from exx.jobs.queue import JobQueue, JobSettings, Part
+from exx.jobs.parts import JobSettings, Part
+from exx.jobs.queue import JobQueue
 from exx.pipeline.asking import requests_in
 from exx.pipeline.context import TrialContext
 from exx.records import BatchJob, Item, JobRow, JobStatus

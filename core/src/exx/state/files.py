@@ -86,7 +86,11 @@ def write_json(path: Path, obj: Any) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Put this text at ``path`` as UTF-8, atomically."""
+    """Put this text at ``path`` as UTF-8, atomically; folders are made as needed.
+
+    Raises:
+        ExxError: The file cannot be written.
+    """
     write_bytes(path, text.encode())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -34,13 +33,11 @@ class MarkdownReporter:
 
         Raises:
             DataError: A file of the results is missing or damaged.
+            ExxError: The report cannot be written.
         """
+        from exx import write_text
         from exx_markdown.report import render
 
-        text = render(results, examples=self.examples, longest=self.longest)
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / "report.md"
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        write_text(path, render(results, examples=self.examples, longest=self.longest))
         return [path]
