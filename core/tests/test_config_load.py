@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exx.config.dump import differences, to_plain
@@ -394,6 +394,7 @@ configs = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=50)
 @given(configs)
 def test_a_config_survives_being_written_and_read(raw: dict[str, Any]) -> None:
     """``exx resume`` reads what the run's folder holds, and it is the same experiment."""

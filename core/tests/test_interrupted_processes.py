@@ -43,6 +43,7 @@ def test_a_signal_stops_the_run_at_a_safe_point(
     assert f"exx: stopped: {number.name} received" in told.err and "exx resume a goes on" in told.err
     assert "Traceback" not in told.err
     assert 5 <= len(installed.asked()) < ALL and state(installed) == "stopped"
+    installed.hurry()
     assert installed.run("resume", "a", "--quiet").status == 0
     assert len(installed.asked()) == len(set(installed.asked())) == ALL
     assert installed.results("a") == calm
@@ -64,7 +65,7 @@ def test_a_second_interrupt_stops_at_once(installed: Installed) -> None:
     assert "exx: interrupted at once; what was answered is stored, exx resume goes on" in told.err
     before = installed.asked()
     assert len(before) == 5 and state(installed) == "stopped"
-    (installed.folder / "HURRY").touch()
+    installed.hurry()
     assert installed.run("resume", "a", "--quiet").status == 0
     again = installed.asked()[5:]
     assert set(again) & set(before) == {before[4]}  # the one that was under way
@@ -82,6 +83,7 @@ def test_a_killed_process_leaves_nothing_half_done(installed: Installed, calm: d
     told = installed.interrupt(8, "run", "--run-id", "a", with_signal=signal.SIGKILL)
     assert told.status == -signal.SIGKILL
     before = installed.asked()
+    installed.hurry()
     plan = installed.run("plan", "--run-id", "a", "--json")
     assert {p["phase"]: p["reason"] for p in plan.json["phases"]}["submit"] == "was interrupted"
     assert installed.run("resume", "a", "--quiet").status == 0
@@ -108,6 +110,7 @@ def test_two_processes_on_one_run(installed: Installed, calm: dict[str, bytes]) 
         assert "→ wait for it, watch it with exx status, or ask it to stop with exx stop" in second.err
     else:
         assert second.status == 0
+    installed.hurry()
     assert installed.run("resume", "a", "--quiet").status == 0
     assert len(installed.asked()) == len(set(installed.asked())) == ALL
     assert installed.results("a") == calm

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exx.errors import DataError
@@ -25,6 +25,7 @@ items = st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(st.lists(items, min_size=1, max_size=5))
 def test_items_come_back_as_they_were_written(
     tmp_path_factory: pytest.TempPathFactory, given_items: list[Item]

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lab import Lab
 from pyarrow import parquet
@@ -191,6 +191,7 @@ def test_a_refused_file_leaves_the_earlier_table(tmp_path: Path) -> None:
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
 
 
+@settings(max_examples=50)
 @given(texts, texts, texts, texts)
 def test_any_text_survives_in_both_tables(
     tmp_path_factory: pytest.TempPathFactory, dataset: str, item: str, text: str, model: str
@@ -244,6 +245,7 @@ def test_answers_of_any_length_fit_into_both_tables(tmp_path: Path) -> None:
     assert len(row["response_text"]) == 3_000_000
 
 
+@settings(max_examples=50)
 @given(texts, st.none() | texts, st.integers(0, 2**40), st.integers(0, 2**40))
 def test_what_poll_writes_parse_reads(
     tmp_path_factory: pytest.TempPathFactory, text: str, error: str | None, prompt: int, completion: int

@@ -175,6 +175,10 @@ class Installed:
         log = self.folder / "asked.log"
         return [line.split()[1] for line in log.read_text().splitlines()] if log.exists() else []
 
+    def hurry(self) -> None:
+        """Let the model answer at once from now on."""
+        (self.folder / "HURRY").touch()
+
     def wait_for(self, condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
         """Wait until something is so, as long as the process lives."""
         until = time.monotonic() + 30
