@@ -412,6 +412,8 @@ def test_the_readme_promises_what_is_true(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "prompts").mkdir()
     (tmp_path / "prompts/careful.txt").write_text("Be careful.", "utf-8")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/my-model.gguf").write_bytes(b"GGUF and so on")
     block = next(block for block in blocks(README) if block.language == "yaml")
     config, origin = build_config(yaml.safe_load(block.text), Origin("README.md"))
     registry = load_plugins()

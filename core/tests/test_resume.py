@@ -34,24 +34,26 @@ def plan(lab: Lab, **given: Any) -> dict[str, tuple[bool, str]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "phase"),
+    ("name", "phase", "how"),
     [
-        ("prepared/open_book.jsonl", "prepare"),
-        ("prepared/prepared_manifest.json", "prepare"),
-        (f"{SLUG}/batch_inputs/t0_default_treatment.p01.jsonl", "build"),
-        (f"{SLUG}/batch_inputs/build_manifest.json", "build"),
-        (f"{SLUG}/results/results_combined.jsonl", "poll"),
-        (f"{SLUG}/results/predictions.csv", "parse"),
-        (f"{SLUG}/results/predictions.parquet", "parse"),
-        (f"{SLUG}/results/per_item_scores.csv", "score"),
-        (f"{SLUG}/results/metrics.json", "score"),
-        (f"{SLUG}/results/significance.json", "stats"),
-        (f"{SLUG}/results/findings.csv", "stats"),
-        (f"{SLUG}/results/costs.json", "costs"),
-        (f"{SLUG}/reports/note.md", "report"),
+        ("prepared/open_book.jsonl", "prepare", "changed"),
+        ("prepared/prepared_manifest.json", "prepare", "missing"),
+        (f"{SLUG}/batch_inputs/t0_default_treatment.p01.jsonl", "build", "changed"),
+        (f"{SLUG}/batch_inputs/build_manifest.json", "build", "cut off"),
+        (f"{SLUG}/results/results_combined.jsonl", "poll", "changed"),
+        (f"{SLUG}/results/results_combined.jsonl", "poll", "missing"),
+        (f"{SLUG}/results/predictions.csv", "parse", "changed"),
+        (f"{SLUG}/results/predictions.csv", "parse", "cut off"),
+        (f"{SLUG}/results/predictions.csv", "parse", "missing"),
+        (f"{SLUG}/results/predictions.parquet", "parse", "cut off"),
+        (f"{SLUG}/results/per_item_scores.csv", "score", "changed"),
+        (f"{SLUG}/results/metrics.json", "score", "cut off"),
+        (f"{SLUG}/results/significance.json", "stats", "changed"),
+        (f"{SLUG}/results/findings.csv", "stats", "missing"),
+        (f"{SLUG}/results/costs.json", "costs", "changed"),
+        (f"{SLUG}/reports/note.md", "report", "cut off"),
     ],
 )
-@pytest.mark.parametrize("how", ["missing", "cut off", "changed"])
 def test_a_damaged_artifact_is_made_again_and_nothing_else(lab: Lab, name: str, phase: str, how: str) -> None:
     """The same bytes, without asking anything again."""
     lab.run()

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 from attrs import frozen
@@ -122,11 +122,7 @@ class ResponseStore:
                 found = self._db.execute(
                     f"SELECT key, buyer, failed, response FROM responses WHERE key IN ({marks})", chunk
                 )
-                for key, buyer, failed, sealed in found:
-                    if isinstance(buyer, bytes) and isinstance(sealed, bytes) and failed in (0, 1):
-                        body = sealed[_SEAL:]
-                        if sealed[:_SEAL] == _seal(key, buyer, failed, body):
-                            yield key, buyer, failed, body
+                yield from (whole for row in found if (whole := _unsealed(*row)))
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -137,6 +133,14 @@ class ResponseStore:
             if any(words in str(cause) for words in ("malformed", "not a database", "file format")):
                 hint = f"the file is damaged: move {self.path} away and resume; its answers will be asked again"
             raise RunError(f"response store {self.path}: {cause}", hint=hint) from cause
+
+
+def _unsealed(key: bytes, buyer: Any, failed: Any, sealed: Any) -> tuple[bytes, bytes, int, bytes] | None:
+    """A row without its seal; None if the seal is not that of the row, which then counts as not being there."""
+    if not (isinstance(buyer, bytes) and isinstance(sealed, bytes) and failed in (0, 1)):
+        return None
+    body = sealed[_SEAL:]
+    return (key, buyer, failed, body) if sealed[:_SEAL] == _seal(key, buyer, failed, body) else None
 
 
 def _use_log(database: sqlite3.Connection) -> None:

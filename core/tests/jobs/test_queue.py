@@ -171,6 +171,21 @@ def test_a_job_the_service_forgot_is_submitted_anew(jobs: JobLab) -> None:
     assert Counter(record.state for record in jobs.book()) == {"gone": 1, "succeeded": 4}
 
 
+def test_a_job_the_service_does_not_know_yet_is_waited_for(jobs: JobLab) -> None:
+    """Right after it was accepted; submitting it anew would be paid for twice."""
+    looks: Counter[str] = Counter()
+
+    class Slow(Wrapped):
+        def status(self, job_id: str) -> JobStatus | None:
+            looks[job_id] += 1
+            return None if looks[job_id] < 5 else self.remote.status(job_id)
+
+    remote = jobs.run(Slow)
+
+    assert jobs.answers() == jobs.right()
+    assert len(remote.created) == 4
+
+
 def test_a_job_that_somebody_cancelled_is_not_submitted_again_unasked(jobs: JobLab) -> None:
     """The others are finished, then the run says so; gone on with, it asks what is missing."""
     jobs.faults = Faults(cancelled=1)

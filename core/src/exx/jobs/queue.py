@@ -9,26 +9,26 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TypeVar
 
 from attrs import define, evolve, field
 
-from exx.errors import BackendError, QuotaReached, StopRequested, Transient
+from exx.errors import BackendError, DataError, QuotaReached, StopRequested, Transient
 from exx.fault import point
 from exx.interfaces import BatchService
 from exx.jobs.book import JobBook, JobRecord
 from exx.jobs.harvest import Harvest
 from exx.jobs.names import content_digest, job_id
+from exx.jobs.parts import JobRequests, JobSettings, Part, chunks
+from exx.jobs.remote import Patience
 from exx.jobs.timing import Clock, wait_until
 from exx.records import BatchJob, Condition, JobStatus
 from exx.responses import ResponseStore
-
-T = TypeVar("T")
 
 _CHUNK = 200
 _SLOWER = 1.5
 _SLOWEST = 8.0
 _SHORT_DOWNLOADS = 3
+_ABSENCES = 5
 
 
 @define
@@ -41,6 +41,7 @@ class _Open:
     pause: float
     troubles: int = 0
     short: int = 0
+    absences: int = 0
     processed: int = 0
 
 
@@ -122,7 +123,8 @@ class JobQueue:
             if record.open:
                 self._pick_up_one(record)
             elif record.counts:
-                self._asked.update(self.book.rows(record.id).values())
+                with suppress(DataError):  # somebody removed its file; then its rows may be asked once more than else
+                    self._asked.update(self.book.rows(record.id).values())
 
     def _pick_up_one(self, record: JobRecord) -> None:
         rows = self.book.rows(record.id)
@@ -253,6 +255,10 @@ class JobQueue:
     def _look_at(self, job: _Open) -> None:
         try:
             status = self.service.status(job.record.id)
+            job.absences = 0 if status is not None else job.absences + 1
+            if 0 < job.absences < _ABSENCES:  # a service may take a while to know what it has just accepted
+                job.due = self.clock.now() + job.pause
+                return
             self._note(job, status)
             if status is None or status.final:
                 self._collect(job, status)

@@ -156,7 +156,7 @@ class Orchestrator:
                 sweep_temporaries(shared)
 
     def _open(self, ledger: Ledger) -> None:
-        config, options = to_plain(self.experiment.portable()), asdict(self.options)
+        config, options = to_plain(self.experiment.config), asdict(self.options)
         changed = self._drift(ledger)
         if changed and not self.force:
             lines = "\n".join(f"    {line}" for line in changed)
@@ -165,7 +165,8 @@ class Orchestrator:
         self._redo_all = self.force and not changed and self._taken_from is None
         if self._taken_from is not None:
             self.warnings.append(f"the run was taken over from {self._taken_from}")
-        write_text(self.folder / "config.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        portable = to_plain(self.experiment.portable())
+        write_text(self.folder / "config.yaml", yaml.safe_dump(portable, sort_keys=False, allow_unicode=True))
         ledger.document.setdefault("created_at", now())
         ledger.update(
             run_id=self.run_id,
@@ -191,7 +192,7 @@ class Orchestrator:
             return []
         today = self.options.settings()
         had = {name: value for name, value in had.items() if name in today}
-        changed = list(differences(known, to_plain(self.experiment.portable())))
+        changed = list(differences(known, to_plain(self.experiment.config)))
         return changed + [f"options.{line}" for line in differences(had, _as_json(today))]
 
     @contextmanager
@@ -216,7 +217,7 @@ class Orchestrator:
     def _describe_trial(self, ctx: TrialContext) -> None:
         document, before = ctx.ledger.document, dict(ctx.ledger.document)
         document.update(describe_trial(ctx), run_id=self.run_id)
-        document["started_with"] = {key: ctx.run_ledger.document[key] for key in HOW_STARTED if key != "config"}
+        document["started_with"] = {key: ctx.run_ledger.document[key] for key in HOW_STARTED}
         for key in ("jobs", "job_status"):  # what is under way remotely is never forgotten
             document.setdefault(key, {})
         if ctx.ledger.path.exists() and digest(document) != digest(before):

@@ -16,10 +16,10 @@ from attrs import define, evolve, field
 from exx.errors import DataError, RunError
 from exx.records import Json
 from exx.state.files import read_json, write_json, writing
-from exx.state.ledger import Artifact, StageRecord, now
+from exx.state.ledger import Artifact, StageRecord, digest, now
 
 SCHEMA_VERSION = 2
-HOW_STARTED = ("config", "config_base", "options", "narrowing")
+HOW_STARTED = ("config", "config_hash", "config_base", "options", "narrowing")
 """What ``run_state.json`` holds of how a run was started: enough to go on with it."""
 
 
@@ -117,35 +117,32 @@ class Ledger:
 
 
 def open_run(folder: Path) -> Ledger:
-    """Read run_state.json; when it is lost or damaged, take how the run was started from what else is in its folder.
-
-    ``config.yaml`` holds the settings, and each trial's manifest what the command line said beside them.
+    """Read run_state.json; when it is lost or damaged, take how the run was started from a trial's manifest.
 
     Raises:
         RunError: A newer exx wrote it.
     """
     ledger = Ledger.open(folder / "run_state.json")
-    if not all(isinstance(ledger.document.get(key), dict | str) for key in HOW_STARTED):
+    if not _says_how(ledger.document):
+        believed = {key: ledger.document.pop(key) for key in HOW_STARTED if key in ledger.document}
         found = _how_started(folder)
-        ledger.document.update({key: value for key, value in found.items() if key not in ledger.document})
-        if found and ledger.note is None:
-            ledger.note = f"{ledger.path} is missing; it is rebuilt from what else is in the run's folder"
+        ledger.document.update(found)
+        if ledger.note is None and (found or believed):
+            what = "was changed by another program, or by hand" if believed else "is missing"
+            ledger.note = f"{ledger.path} {what}; it is rebuilt from what else is in the run's folder"
     return ledger
 
 
-def _how_started(folder: Path) -> dict[str, Any]:
-    manifests = (Ledger.open(path).document for path in sorted(folder.glob("*/results/trial_manifest.json")))
-    said = next((m["started_with"] for m in manifests if isinstance(m.get("started_with"), dict)), None)
-    config = _read_yaml(folder / "config.yaml")
-    if not isinstance(said, dict) or not isinstance(config, dict):
-        return {}
-    return {"config": config, **{key: said[key] for key in HOW_STARTED[1:] if key in said}}
+def _how_started(folder: Path) -> dict[str, Json]:
+    for path in sorted(folder.glob("*/results/trial_manifest.json")):
+        said = Ledger.open(path).document.get("started_with")
+        if isinstance(said, dict) and _says_how(said):
+            return {key: said[key] for key in HOW_STARTED}
+    return {}
 
 
-def _read_yaml(path: Path) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(path.read_bytes())
-    except (OSError, ValueError, yaml.YAMLError):
-        return None
+def _says_how(document: Mapping[str, Any]) -> bool:
+    """Whether a document says how a run was started, and its config is as it was written."""
+    if not all(isinstance(document.get(key), dict | str) for key in HOW_STARTED):
+        return False
+    return bool(document["config_hash"] == digest(document["config"]))
