@@ -165,7 +165,7 @@ def test_two_distributions_with_one_entry_point_are_both_named(site: Path, distr
     assert "entry point 'c' is also declared by exx-" in broken.reason
 
 
-@pytest.mark.parametrize(("wanted", "names"), [("b", ["b"]), ("a, b", ["a", "b"]), ("", []), ("zzz", [])])
+@pytest.mark.parametrize(("wanted", "names"), [("b", ["b"]), ("a, b", ["a", "b"]), ("", [])])
 def test_the_environment_narrows_what_is_loaded(
     site: Path, distribution: Distribution, monkeypatch: pytest.MonkeyPatch, wanted: str, names: list[str]
 ) -> None:
@@ -176,6 +176,18 @@ def test_the_environment_narrows_what_is_loaded(
     monkeypatch.setenv("EXX_PLUGINS", wanted)
 
     assert sorted(load_plugins().offers("reporter")) == names
+
+
+def test_the_environment_cannot_name_what_is_not_installed(
+    site: Path, distribution: Distribution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A misspelt name in ``EXX_PLUGINS`` would otherwise quietly load nothing."""
+    (site / "narrow_a.py").write_text(offering("reporter", "a"))
+    distribution(site, "exx-alpha", "1", {"alpha": "narrow_a"})
+    monkeypatch.setenv("EXX_PLUGINS", "alhpa")
+
+    with pytest.raises(UsageError, match="EXX_PLUGINS names 'alhpa', which is not installed; did you mean 'alpha'?"):
+        load_plugins()
 
 
 def test_an_unknown_name_points_to_the_nearest() -> None:

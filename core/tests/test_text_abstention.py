@@ -111,6 +111,11 @@ def test_real_answers_to_trivia(system, most, right):
     assert judged.count(True) <= right
 
 
+def test_blanks_around_an_answer_do_not_count():
+    """However many there are: length is that of the words."""
+    assert Abstention().find(["\n" * 2000 + "I don't know." + " " * 2000]) == [True]
+
+
 def test_a_long_answer_never_abstains():
     """More than a thousand characters hold an answer, or are for a person to read."""
     assert abstains("The passage does not say. " * 38)

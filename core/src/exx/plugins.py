@@ -107,7 +107,9 @@ class Registry:
         offers = self.offers(kind)
         if name in offers:
             return offers[name]
-        raise UsageError(f"no {kind.replace('_', ' ')} called {name!r}{self._near(name, offers)}", hint=self._hint())
+        raise UsageError(
+            f"no {kind.replace('_', ' ')} called {name!r}{_nearest(name, sorted(offers))}", hint=self._hint()
+        )
 
     def observe(self, hook: str, **event: Any) -> None:
         """Tell every observer what happened; one that fails is reported, never fatal."""
@@ -170,25 +172,33 @@ class Registry:
                 if os.environ.get("EXX_TRACE"):
                     raise PluginError(owner.entry_point, str(owner), f"{hook} failed: {cause!r}") from cause
 
-    def _near(self, name: str, offers: Iterable[str]) -> str:
-        known = sorted(offers)
-        near = get_close_matches(name, known, n=1)
-        if near:
-            return f"; did you mean {near[0]!r}?"
-        return f"; installed: {', '.join(known)}" if known else "; none is installed"
-
     def _hint(self) -> str:
         if self.broken:
             return "\n    ".join(["these plugins could not be loaded:", *(str(b.error().message) for b in self.broken)])
         return "exx plugins list shows what is installed"
 
 
+def _nearest(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; installed: {', '.join(known)}" if known else "; none is installed"
+
+
 def load_plugins() -> Registry:
-    """Find every installed plugin; ``EXX_PLUGINS=a,b`` loads only those entry points."""
+    """Find every installed plugin; ``EXX_PLUGINS=a,b`` loads only those entry points.
+
+    Raises:
+        UsageError: ``EXX_PLUGINS`` names one that is not installed.
+    """
     registry = Registry(_manager())
     only = os.environ.get("EXX_PLUGINS")
-    wanted = {name.strip() for name in only.split(",")} if only is not None else None
-    for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
+    wanted = {name.strip() for name in only.split(",") if name.strip()} if only is not None else None
+    entries = sorted(entry_points(group=GROUP), key=lambda e: e.name)
+    for name in sorted((wanted or set()) - {entry.name for entry in entries}):
+        known = sorted({entry.name for entry in entries})
+        raise UsageError(f"EXX_PLUGINS names {name!r}, which is not installed{_nearest(name, known)}")
+    for entry in entries:
         if wanted is None or entry.name in wanted:
             _load(registry, entry)
     return registry

@@ -146,7 +146,7 @@ def test_a_record_changed_by_hand_is_not_believed(lab: Lab, phase: str, key: str
 
 @pytest.mark.parametrize("how", ["gone", "cut off", "another shape"])
 def test_a_run_is_resumed_without_its_state(cli: Cli, lab: Lab, how: str) -> None:
-    """Settings come from config.yaml, and the limits from a manifest: nothing is asked beyond them."""
+    """Settings and limits come from a trial's manifest: nothing is asked beyond them."""
     lab.run(options=RunOptions(limit_items=4))
     before = results(lab)
     path = file_of(lab, STATE)
@@ -163,7 +163,7 @@ def test_a_run_is_resumed_without_its_state(cli: Cli, lab: Lab, how: str) -> Non
 
 
 def test_other_settings_are_noticed_without_the_state(lab: Lab) -> None:
-    """What config.yaml says is what the run was started with."""
+    """A trial's manifest says what the run was started with."""
     lab.run()
     file_of(lab, STATE).unlink()
 
@@ -171,11 +171,31 @@ def test_other_settings_are_noticed_without_the_state(lab: Lab) -> None:
         lab.run(top_k=3)
 
 
+@pytest.mark.parametrize("damaged", [STATE, "config.yaml", "both"])
+def test_settings_that_were_changed_by_hand_are_not_believed(cli: Cli, lab: Lab, damaged: str) -> None:
+    """Neither in run_state.json nor in config.yaml, which is there for people."""
+    lab.run()
+    before = results(lab)
+    if damaged != "config.yaml":
+        state = lab.state()
+        state["config"]["top_k"] = 7
+        file_of(lab, STATE).write_text(json.dumps(state))
+    if damaged != STATE:
+        settings = file_of(lab, "config.yaml").read_text()
+        file_of(lab, "config.yaml").write_text(settings.replace("top_k: 50", "top_k: 7"))
+    told = cli("resume", "a", "--quiet")
+
+    assert told.status == 0, told.err
+    assert ("run_state.json was changed by another program, or by hand" in told.err) == (damaged != "config.yaml")
+    assert (lab.asked, results(lab), lab.state()["config"]["top_k"]) == ([], before, 50)
+    assert "top_k: 50" in file_of(lab, "config.yaml").read_text()
+
+
 def test_a_run_that_remembers_too_little_says_so(cli: Cli, lab: Lab) -> None:
     """With what goes on all the same."""
     lab.run()
     file_of(lab, STATE).unlink()
-    file_of(lab, "config.yaml").write_text("{")
+    file_of(lab, MANIFEST).write_text("{")
     told = cli("resume", "a")
 
     assert told.status == 1

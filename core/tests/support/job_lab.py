@@ -71,6 +71,21 @@ def parts(count: int, rows: int) -> list[Part]:
     ]
 
 
+class Wrapped:
+    """A service with one thing changed; the rest passes through."""
+
+    def __init__(self, remote: FakeRemote) -> None:
+        self.remote = remote
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.remote, name)
+
+
+def numbers(remote: FakeRemote, job: str) -> list[int]:
+    """Which items a job asks about."""
+    return [int(RequestId.decode(custom_id).item_id[1:]) for custom_id in remote.rows_of(job)]
+
+
 @define
 class JobLab:
     """A trial's jobs in a folder.

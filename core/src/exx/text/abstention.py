@@ -90,6 +90,7 @@ def _is_marker(text: str, markers: Sequence[str]) -> bool:
 
 
 def _declines(text: str) -> bool:
+    text = text.strip()
     words = text.split(None, 1)
     if not words:
         return True
