@@ -186,7 +186,7 @@ def test_the_environment_cannot_name_what_is_not_installed(
     distribution(site, "exx-alpha", "1", {"alpha": "narrow_a"})
     monkeypatch.setenv("EXX_PLUGINS", "alhpa")
 
-    with pytest.raises(UsageError, match="EXX_PLUGINS names 'alhpa', which is not installed; did you mean 'alpha'?"):
+    with pytest.raises(UsageError, match=r"EXX_PLUGINS names 'alhpa', which is not installed; did you mean 'alpha'\?"):
         load_plugins()
 
 
