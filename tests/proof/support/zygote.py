@@ -11,6 +11,7 @@ import os
 import pkgutil
 import resource
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -28,8 +29,11 @@ def import_everything() -> None:
             package = import_module(offer.cls.__module__.partition(".")[0])
             for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
                 import_module(f"{package.__name__}.{module.name}")
-    for heavy in ("numpy", "pyarrow.csv", "pyarrow.parquet", "sqlite3", "yaml"):
+    for heavy in ("numpy.random", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "sqlite3", "yaml"):
         import_module(heavy)
+    for name in ("pandas", "scipy.special", "scipy.stats"):  # pyarrow looks for pandas, some analyses for scipy
+        with suppress(ImportError):
+            import_module(name)
 
 
 def child(order: dict[str, Any]) -> int:
