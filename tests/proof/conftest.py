@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -40,20 +41,25 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Zygote]
 
 
 @pytest.fixture
-def places(processes: list[Zygote], tmp_path: Path) -> Iterator[Callable[..., Place]]:
-    """``places(items, worker=0)`` makes a new place; in memory, where writes are quick, if this machine allows."""
+def home(tmp_path: Path) -> Iterator[Path]:
+    """An empty folder; in memory, where writes are quick, if this machine allows."""
     memory = Path("/dev/shm")
-    home = memory if os.access(memory, os.W_OK) else tmp_path
-    with tempfile.TemporaryDirectory(prefix="exx-proof-", dir=home) as folder:
-        count = 0
+    with tempfile.TemporaryDirectory(
+        prefix="exx-proof-", dir=memory if os.access(memory, os.W_OK) else tmp_path
+    ) as folder:
+        yield Path(folder)
 
-        def make(items: int, worker: int = 0) -> Place:
-            nonlocal count
-            count += 1
-            place = Place(Path(folder) / str(count), processes[worker])
-            place.folder.mkdir()
-            write_items(place.folder, items)
-            place.configure()
-            return place
 
-        yield make
+@pytest.fixture
+def places(processes: list[Zygote], home: Path) -> Callable[..., Place]:
+    """``places(items, worker=0)`` makes a new place."""
+    numbers = count(1)
+
+    def make(items: int, worker: int = 0) -> Place:
+        place = Place(home / str(next(numbers)), processes[worker])
+        place.folder.mkdir()
+        write_items(place.folder, items)
+        place.configure()
+        return place
+
+    return make

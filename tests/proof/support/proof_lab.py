@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import random
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -21,6 +20,7 @@ SUPPORT = Path(__file__).parent
 MEMORIES = ("run_state.json", "trial_manifest.json")
 """What a run writes about itself, with times in it; everything else is the same in every run of one experiment."""
 
+KINDS = ("truncated", "emptied", "overwritten", "removed")
 THREADS = 4
 ROWS_AT_RISK = 200 + THREADS
 """Most requests whose answers a killed process may take with it: those not stored yet, and those under way."""
@@ -111,12 +111,6 @@ class Place:
             points: File to write the names of the fault points to that were passed.
         """
         self._begin(*arguments, fault=fault, largest_file=largest_file, points=points)
-        return self._ended()
-
-    def killed_after(self, seconds: float, *arguments: str) -> Told:
-        """Be ``exx`` in a process that is killed after a while, if it has not ended by then."""
-        pid = self._begin(*arguments)
-        os.kill(pid, signal.SIGKILL) if seconds <= 0 else _kill_later(pid, seconds)
         return self._ended()
 
     def start(self, *arguments: str, log: str = "exx.log") -> subprocess.Popen[bytes]:
@@ -269,19 +263,26 @@ def write_items(folder: Path, count: int) -> None:
             file.write(json.dumps(row) + "\n")
 
 
+def damage(path: Path, kind: str) -> None:
+    """Damage a file in place, so that whatever is linked to it is damaged as well; ``kind`` is one of KINDS."""
+    size, dice = path.stat().st_size, random.Random(f"{path.name} {kind}")
+    if kind == "removed":
+        path.unlink()
+        return
+    with path.open("r+b") as file:
+        if kind == "truncated":
+            file.truncate(size * 2 // 3)
+        elif kind == "emptied":
+            file.truncate(0)
+        else:
+            start = dice.randrange(max(1, size // 2))
+            file.seek(start)
+            file.write(dice.randbytes(min(64, size - start)))
+
+
 def different(found: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> list[str]:
     """Names of the files that are not the same in both."""
     return sorted(name for name in {*found, *wanted} if found.get(name) != wanted.get(name))
-
-
-def _kill_later(pid: int, seconds: float) -> None:
-    import time
-
-    time.sleep(seconds)
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
 
 
 def _sha256(path: Path) -> str | None:
