@@ -54,7 +54,8 @@ def test_a_run_is_shown_in_full(cli: Cli, lab: Lab) -> None:
     assert {"path": f"{SLUG}/results/significance.json", "size": size} in found["files"]
 
     told = cli("show", "a").out
-    assert "reused: 10 answers from the store; " in told and "; $0.10 spent, $0.10 saved by reuse\n" in told
+    assert "  reused: 10 answers, from the store\n" in told
+    assert "; $0.10 spent, $0.10 saved by reuse\n" in told
     assert "treatment: 2 words, in the config, sha256 " in told
     assert "\nExact match *\topen-book, temperature 0\t5\t40.0 %\t100.0 %\t+60.0\t" in told
 

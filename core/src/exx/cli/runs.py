@@ -100,7 +100,8 @@ def _show_trial(trial: dict[str, Any]) -> None:
         asked["answers"] = f"{usage['answered']:,} of {usage['requests']:,}, {usage['failed']:,} failed"
         usd = usage["usd"]
         money = "" if usd["spent"] is None else f"; ${usd['spent']:,.2f} spent, ${usd['saved']:,.2f} saved by reuse"
-        asked["reused"] = f"{usage['reused']:,} answers from the store; {usage['tokens']['total']:,} tokens{money}"
+        asked["reused"] = f"{usage['reused']:,} answers, from the store"
+        asked["tokens"] = f"{usage['tokens']['total']:,}{money}"
     for name, value in asked.items():
         say(f"  {name}: {value}")
 
