@@ -6,6 +6,7 @@ as JSON, one a line; for each, the child's pid is told at once and its exit stat
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pkgutil
@@ -61,6 +62,7 @@ def child(order: dict[str, Any]) -> int:
 def main() -> None:
     """Serve until there are no more orders."""
     import_everything()
+    gc.freeze()  # or the collector would touch, and so copy, every page in every child
     print("ready", flush=True)
     for line in sys.stdin:
         pid = os.fork()

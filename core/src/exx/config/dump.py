@@ -11,28 +11,34 @@ from attrs import fields, has
 from exx.config.schema import Config, PluginRef, PromptText, Unsupported
 
 
-def to_plain(config: Config) -> dict[str, Any]:
-    """The effective config, defaults included, in the form in which a person would write it."""
-    plain = _plain(config)
+def to_plain(config: Config, *, absolute: bool = False) -> dict[str, Any]:
+    """The effective config, defaults included, in the form in which a person would write it.
+
+    Args:
+        config: The config.
+        absolute: Name prompts by absolute paths, for readers in other folders.
+    """
+    plain = _plain(config, absolute)
     assert isinstance(plain, dict)
     return plain
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, absolute: bool) -> Any:
     if isinstance(value, PluginRef):
-        return {"name": value.name, **_plain(value.options)} if value.options else value.name
+        return {"name": value.name, **_plain(value.options, absolute)} if value.options else value.name
     if isinstance(value, PromptText):
-        return {"text": value.text} if value.path is None else str(value.path.absolute())
+        path = value.path and (value.path.absolute() if absolute else value.path)
+        return {"text": value.text} if path is None else str(path)
     if isinstance(value, Unsupported):
         known = {"strategy": value.strategy, "threshold": value.threshold, "min_token_overlap": value.min_token_overlap}
-        return known | _plain(value.options)
+        return known | _plain(value.options, absolute)
     if has(type(value)):
-        pairs = ((f.alias, _plain(getattr(value, f.name))) for f in fields(type(value)))
+        pairs = ((f.alias, _plain(getattr(value, f.name), absolute)) for f in fields(type(value)))
         return {key: inner for key, inner in pairs if inner is not None}
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): _plain(inner, absolute) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [_plain(inner, absolute) for inner in value]
     return str(value) if isinstance(value, Path) else value
 
 

@@ -165,7 +165,7 @@ class Orchestrator:
         self._redo_all = self.force and not changed and self._taken_from is None
         if self._taken_from is not None:
             self.warnings.append(f"the run was taken over from {self._taken_from}")
-        portable = to_plain(self.experiment.portable())
+        portable = to_plain(self.experiment.portable(), absolute=True)
         write_text(self.folder / "config.yaml", yaml.safe_dump(portable, sort_keys=False, allow_unicode=True))
         ledger.document.setdefault("created_at", now())
         ledger.update(
