@@ -37,12 +37,10 @@ class Law(Protocol):
         ...
 
     def share_below(self) -> float:
-        """P(mean* < mean) + P(mean* = mean) / 2, in [0, 1]."""
         """P(θ* < θ̂) + ½·P(θ* = θ̂)."""
         ...
 
     def quantile(self, level: float) -> float:
-        """The smallest mean whose cumulative probability reaches ``level``, in (0, 1)."""
         """The smallest x with P(θ* ≤ x) ≥ level."""
         ...
 
