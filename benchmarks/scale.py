@@ -29,11 +29,7 @@ prompt_sets: [default]
 def write_items(folder: Path, count: int) -> None:
     """Closed-book questions with two aliases, about as long as those of trivia sets."""
     rows = (
-        {
-            "id": f"i{n}",
-            "question": f"Which of the many things is number {n} on the list?",
-            "answers": [f"thing {n}", f"{n}"],
-        }
+        {"id": f"i{n}", "question": f"Which of the many is number {n} on the list?", "answers": [f"thing {n}", str(n)]}
         for n in range(count)
     )
     (folder / "items.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
@@ -55,12 +51,14 @@ def store_rate(batch: int, count: int = 100_000) -> float:
     """Responses per second that the store takes, each batch durable."""
     keys = [sha256(str(n).encode()).hexdigest() for n in range(count)]
     responses = [Response(key, "an answer of some words", "stop", Usage(120, 12), "r", "m") for key in keys]
-    with tempfile.TemporaryDirectory(prefix="exx-scale-") as name:
-        with ResponseStore(Path(name) / "responses.sqlite", "run/trial") as store:
-            began = time.perf_counter()
-            for start in range(0, count, batch):
-                store.add(responses[start : start + batch])
-            return count / (time.perf_counter() - began)
+    with (
+        tempfile.TemporaryDirectory(prefix="exx-scale-") as name,
+        ResponseStore(Path(name) / "responses.sqlite", "run/trial") as store,
+    ):
+        began = time.perf_counter()
+        for start in range(0, count, batch):
+            store.add(responses[start : start + batch])
+        return count / (time.perf_counter() - began)
 
 
 def main(sizes: Sequence[int] = (10_000, 30_000, 100_000)) -> None:
