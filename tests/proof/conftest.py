@@ -1,4 +1,4 @@
-"""What the proofs share: places with an experiment in them, in memory where that is possible, and processes for them."""
+"""What the proofs share: places with an experiment in them, in memory where possible, and processes for them."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Zygote]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "EXX_PLUGINS": PLUGINS, "OPENBLAS_NUM_THREADS": "1"}
     env.pop("EXX_FAULT_POINT", None)
     made = [Zygote(env), Zygote(env)]
+    for zygote in made:
+        zygote.await_ready()
     yield made
     for zygote in made:
         zygote.close()

@@ -127,7 +127,7 @@ def test_a_damaged_response_store_makes_nothing_wrong(finished: Place, kind: str
 
 @pytest.mark.slow
 def test_a_store_with_any_byte_changed_gives_no_wrong_answer(finished: Place) -> None:
-    """The results have to be made anew from it: what it cannot vouch for is asked again, or the run says why it ends."""
+    """Results are made anew from it: what it cannot vouch for is asked again, or the run says why it ends."""
     wanted, dice = finished.artifacts(), random.Random(5)
     content = finished.store.read_bytes()
     ended = {0: 0, 1: 0}
@@ -151,7 +151,8 @@ def test_one_changed_bit_in_the_store_is_noticed(tmp_path: Path) -> None:
     """At 600 seeded places: an answer is as it was stored, or not there, or the store is told to be damaged."""
     path, dice = tmp_path / "responses.sqlite", random.Random(3)
     keys = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(300)]
-    said = {key: Response(key, f"answer {n} " * (n % 40), "stop", Usage(n, 1), f"r{n}", "m") for n, key in enumerate(keys)}
+    texts = [f"answer {number} " * (number % 40) for number in range(300)]
+    said = {k: Response(k, texts[n], "stop", Usage(n, 1), f"r{n}", "m") for n, k in enumerate(keys)}
     with ResponseStore(path, "run/trial") as store:
         store.add(said.values())
     content, lost, told = path.read_bytes(), 0, 0
@@ -163,7 +164,7 @@ def test_one_changed_bit_in_the_store_is_noticed(tmp_path: Path) -> None:
             with ResponseStore(path, "run/trial") as store:
                 found, missing = store.get(keys), store.missing(keys)
         except RunError as cause:
-            assert "the file is damaged: move " in str(cause)
+            assert "the file is damaged: move " in str(cause)  # noqa: PT017 - both endings are right
             told += 1
         else:
             assert all(one.response == said[key] and one.buyer == "run/trial" for key, one in found.items())

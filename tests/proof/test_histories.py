@@ -9,32 +9,67 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from attrs import evolve, frozen
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from proof_lab import KINDS, Place, Told, Watch, Zygote, damage, different, write_items
 
-RUN = ("run", "e.yaml", "--run-id", "k", "--parts-per-dataset", "2", "--quiet")
 RESUME = ("resume", "k", "--quiet")
 STORE = "experiments/responses.sqlite"
-World = tuple[int, str, float, int]
-"""What the results depend on: seed, prompt of the treatment, price, number of items."""
-
-SEEDS, PROMPTS, PRICES, ITEMS = (1337, 7), ("Answer, when sure.", "Think, then answer."), (1.0, 2.5), (8, 9)
 
 
-def make_world(place: Place, world: World) -> None:
-    """Write the config and the files it names."""
-    seed, prompt, price, items = world
-    (place.folder / "control.txt").write_text("Answer.\n")
-    (place.folder / "treatment.txt").write_text(f"{prompt}\n")
-    write_items(place.folder, items)
-    place.configure(
-        stats={"bootstrap_samples": 100, "random_seed": seed},
-        prompt_sets={"mine": {"control": "control.txt", "treatment": "treatment.txt"}},
-        default_prompt_set="mine",
-        pricing={"input_per_million": price, "output_per_million": 4.0},
-    )
+@frozen
+class World:
+    """What the results of a run depend on.
+
+    Attributes:
+        seed: In the config.
+        price: In the config.
+        parts: On the command line.
+        prompt: Text of the treatment, in a file.
+        items: How many there are in the dataset's file.
+        trials: 1 or 2, the same for a whole history.
+    """
+
+    seed: int = 1337
+    price: float = 1.0
+    parts: int = 2
+    prompt: str = "Answer, when sure."
+    items: int = 8
+    trials: int = 1
+
+    def write(self, place: Place) -> None:
+        """Write the config and the files it names."""
+        (place.folder / "control.txt").write_text("Answer.\n")
+        (place.folder / "treatment.txt").write_text(f"{self.prompt}\n")
+        write_items(place.folder, self.items)
+        place.configure(
+            stats={"bootstrap_samples": 100, "random_seed": self.seed},
+            prompt_sets={"mine": {"control": "control.txt", "treatment": "treatment.txt"}},
+            default_prompt_set="mine",
+            pricing={"input_per_million": self.price, "output_per_million": 4.0},
+            sweep={"top_p": [1.0, 0.5][: self.trials]},
+        )
+
+    @property
+    def run(self) -> tuple[str, ...]:
+        """The command."""
+        return ("run", "e.yaml", "--run-id", "k", "--parts-per-dataset", str(self.parts), "--quiet")
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"seed": 1337},
+    {"seed": 7},
+    {"price": 1.0},
+    {"price": 2.5},
+    {"parts": 2},
+    {"parts": 3},
+    {"prompt": "Answer, when sure."},
+    {"prompt": "Think, then answer."},
+    {"items": 8},
+    {"items": 9},
+]
 
 
 class Histories(RuleBasedStateMachine):
@@ -48,40 +83,47 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.place = Place(Path(tempfile.mkdtemp(dir=self.home)), self.zygote)
         self.watch = Watch(self.place)
-        self.world: World = (SEEDS[0], PROMPTS[0], PRICES[0], ITEMS[0])
+        self.world = World()
         self.damaged: set[str] = set()
 
     def teardown(self) -> None:
         """Clear the place away."""
         shutil.rmtree(self.place.folder)
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(trials=st.sampled_from([1, 1, 2]))
+    def begin(self, trials: int) -> None:
         """Write the experiment."""
-        make_world(self.place, self.world)
+        self.world = World(trials=trials)
+        self.world.write(self.place)
 
     # What happens
 
     @rule()
     def run(self) -> None:
         """To the end; other settings have to be insisted on."""
-        told = self._go(*RUN)
+        known = self._started_with()
+        told = self._go(*self.world.run)
+        if known is not None and known != evolve(known, **self._settings()):
+            assert self._other_settings(told)
         if self._other_settings(told):
-            told = self._go(*RUN, "--force")
-        self._check_end(told, RUN)
+            told = self._go(*self.world.run, "--force")
+        self._check_end(told, self.world)
 
     @rule()
     def resume(self) -> None:
         """To the end, with the settings the run was started with, whatever the config says now."""
         told = self._go(*RESUME)
+        self.damaged.discard("run_state.json")  # read, and put right, or not to be had
         if told.status == 1 and "run k in experiments does" in told.err:  # nobody knows how it was started any more
             return
-        self._check_end(told, RESUME)
+        known = self._started_with()
+        assert known is not None
+        self._check_end(told, known)
 
-    @rule(point=st.integers(1, 110), force=st.booleans())
+    @rule(point=st.integers(1, 130), force=st.booleans())
     def die(self, point: int, force: bool) -> None:
         """Between two writes."""
-        told = self._go(*RUN, *(["--force"] if force else []), fault=point)
+        told = self._go(*self.world.run, *(["--force"] if force else []), fault=point)
         assert told.status in (137, 0) or (not force and self._other_settings(told)), told.err
 
     @rule(after=st.integers(1, 16), how=st.sampled_from(["SIGTERM", "SIGINT", "experiments/run_k/STOP_REQUESTED"]))
@@ -90,7 +132,7 @@ class Histories(RuleBasedStateMachine):
         order = self.place.folder / "STOP.json"
         order.write_text(json.dumps({"after": after, "how": how}))
         asked = len(self.watch.asked)
-        told = self._go(*RUN, "--force")
+        told = self._go(*self.world.run, "--force")
         order.unlink()
         assert told.status in (0, 3), told.err
         assert (told.status == 3) == ("exx: stopped: " in told.err)
@@ -115,15 +157,11 @@ class Histories(RuleBasedStateMachine):
             damage(self.place.store, kind)
             self.watch.store_was(damaged=kind != "removed")
 
-    @rule(which=st.integers(0, 3), value=st.integers(0, 1))
-    def change(self, which: int, value: int) -> None:
-        """Somebody edits the config, or a file it names."""
-        options: tuple[tuple[Any, Any], ...] = (SEEDS, PROMPTS, PRICES, ITEMS)
-        world: list[Any] = list(self.world)
-        world[which] = options[which][value]
-        seed, prompt, price, items = world
-        self.world = (seed, prompt, price, items)
-        make_world(self.place, self.world)
+    @rule(change=st.sampled_from(CHANGES))
+    def change(self, change: dict[str, Any]) -> None:
+        """Somebody edits the config, or a file it names, or will give another option."""
+        self.world = evolve(self.world, **change)
+        self.world.write(self.place)
 
     # What must be true
 
@@ -136,7 +174,8 @@ class Histories(RuleBasedStateMachine):
     def _other_settings(self, told: Told) -> bool:
         """The run was refused because of what somebody changed in the config, and says what that was."""
         said = "exx: run k was started with other settings:\n" in told.err
-        return told.status == 1 and said and ("stats.random_seed: " in told.err or "pricing.input_per_m" in told.err)
+        what = ("stats.random_seed: ", "pricing.input_per_million: ", "options.parts_per_dataset: ")
+        return told.status == 1 and said and any(words in told.err for words in what)
 
     def _go(self, *arguments: str, fault: int = 0) -> Told:
         """Be ``exx``; when the store is refused as damaged, do as the message says, and try once more."""
@@ -152,22 +191,32 @@ class Histories(RuleBasedStateMachine):
         self.watch.look()
         return told
 
-    def _check_end(self, told: Told, command: tuple[str, ...]) -> None:
+    def _settings(self) -> dict[str, Any]:
+        """What of the world is remembered with a run; the rest is in files."""
+        return {"seed": self.world.seed, "price": self.world.price, "parts": self.world.parts}
+
+    def _started_with(self) -> World | None:
+        """The world as the run remembers its settings; None if it does not."""
+        path = self.place.run_folder() / "run_state.json"
+        if not path.exists() or path.name in self.damaged:
+            return None
+        state = json.loads(path.read_bytes())
+        stats, price = state["config"]["stats"], state["config"]["pricing"]["input_per_million"]
+        parts = state["options"]["parts_per_dataset"]
+        return evolve(self.world, seed=stats["random_seed"], price=price, parts=parts)
+
+    def _check_end(self, told: Told, world: World) -> None:
         """Hold a finished run against one of the same world to which nothing happened."""
+        self.damaged.clear()
         assert told.status == 0, told.err
         assert (self.place.status(), self.place.litter(), self.place.false_claims()) == ("done", [], [])
-        seed, prompt, price, items = self.world
-        if command == RESUME:
-            known = json.loads((self.place.run_folder() / "run_state.json").read_bytes())["config"]
-            seed, price = known["stats"]["random_seed"], known["pricing"]["input_per_million"]
-        assert different(self.place.artifacts(), self._wanted((seed, prompt, price, items))) == []
-        self.damaged.clear()
+        assert different(self.place.artifacts(), self._wanted(world)) == []
 
     def _wanted(self, world: World) -> dict[str, bytes]:
         if world not in self.calm:
             place = Place(Path(tempfile.mkdtemp(dir=self.home)), self.zygote)
-            make_world(place, world)
-            assert place.run(*RUN).status == 0
+            world.write(place)
+            assert place.run(*world.run).status == 0
             self.calm[world] = place.artifacts()
         return self.calm[world]
 
@@ -182,5 +231,5 @@ def test_whatever_happens_a_finished_run_is_as_if_nothing_had_happened(processes
 
     Here.home = home
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        Here, settings=settings(max_examples=20, stateful_step_count=12, suppress_health_check=list(HealthCheck))
+        Here, settings=settings(max_examples=30, stateful_step_count=12, suppress_health_check=list(HealthCheck))
     )

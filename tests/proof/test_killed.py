@@ -10,7 +10,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from attrs import define, field
@@ -78,7 +77,7 @@ class _Victim:
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_40_times_comes_to_the_same_results(places: Callable[..., Place]) -> None:
-    """600 requests in 12 parts an arm; SIGKILL at random moments, resumed by the command itself, two runs side by side."""
+    """600 requests in 12 parts an arm; SIGKILL at random moments, resumed by the command itself."""
     calm = places(300)
     calm.configure(backend={"name": "diary", "latency": 0.002, "threads": THREADS})
     began = time.monotonic()
@@ -98,6 +97,15 @@ def test_a_run_that_is_killed_40_times_comes_to_the_same_results(places: Callabl
     assert sum(victim.kills for victim in victims) == KILLS
     assert sum(victim.finished for victim in victims) >= 2
     assert sum(victim.caught_asking for victim in victims) > 0
+
+
+def test_the_command_dies_where_it_is_told_to(places: Callable[..., Place]) -> None:
+    """By the environment variable that fault.py names; what comes before the place is done, what comes after is not."""
+    place = places(6)
+    assert place.start(*SMALL, fault=4).wait() == 137
+
+    assert place.run_folder().exists() and not place.store.exists()
+    assert not [name for name, record in place.records() if record["status"] == "done"]
 
 
 @pytest.mark.slow

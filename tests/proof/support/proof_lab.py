@@ -56,6 +56,9 @@ class Zygote:
         command = [sys.executable, str(SUPPORT / "zygote.py")]
         pipe = subprocess.PIPE
         self._server = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=dict(self.env), text=True)
+
+    def await_ready(self) -> None:
+        """Wait until everything is imported."""
         assert self._hear() == "ready"
 
     def start(self, order: Mapping[str, Any]) -> int:
@@ -113,13 +116,13 @@ class Place:
         self._begin(*arguments, fault=fault, largest_file=largest_file, points=points)
         return self._ended()
 
-    def start(self, *arguments: str, log: str = "exx.log") -> subprocess.Popen[bytes]:
-        """Start the real command ``exx``."""
+    def start(self, *arguments: str, log: str = "exx.log", fault: int = 0) -> subprocess.Popen[bytes]:
+        """Start the real command ``exx``; ``fault`` is the fault point to die at."""
         with (self.folder / log).open("wb") as file:
             return subprocess.Popen(
                 [sys.executable, "-c", "from exx.cli.main import main; main()", *arguments],
                 cwd=self.folder,
-                env=dict(self.zygote.env),
+                env={**self.zygote.env, "EXX_FAULT_POINT": str(fault)},
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -261,7 +264,8 @@ def write_items(folder: Path, count: int) -> None:
     """Write items.jsonl: questions with one answer each, every third with a passage."""
     with (folder / "items.jsonl").open("w") as file:
         for number in range(count):
-            row: dict[str, Any] = {"id": f"i{number}", "question": f"What is number {number}?", "answers": [f"n{number}"]}
+            question = f"What is number {number}?"
+            row: dict[str, Any] = {"id": f"i{number}", "question": question, "answers": [f"n{number}"]}
             if number % 3 == 0:
                 row["context"] = f"Before n{number + 1} comes n{number}, as everybody knows who can count."
             file.write(json.dumps(row) + "\n")

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from attrs import define, frozen
-from exx_dry_run.backend import DryRunBackend, DryRunConnection
 
 from exx import Item, Request, Response, hookimpl
+from exx_dry_run.backend import DryRunBackend, DryRunConnection
 
 DIARY, HOLD, STOP = Path("asked.log"), Path("HOLD"), Path("STOP.json")
 A_LOOK = 0.6  # longer than a run waits between two looks for its stop file

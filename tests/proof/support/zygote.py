@@ -1,7 +1,7 @@
 """A process that has imported all of exx and forks a child for each command: what a start costs is paid once.
 
-A child is a process of its own, which can be killed, die at a fault point or run out of room like any other. Orders come
-as JSON, one a line; for each, the child's pid is told at once and its exit status when it has ended.
+A child is a process of its own, which can be killed, die at a fault point or run out of room like any other. Orders
+come as JSON, one a line; for each, the child's pid is told at once and its exit status when it has ended.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import os
 import pkgutil
 import resource
 import sys
-from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 
@@ -32,9 +32,6 @@ def import_everything() -> None:
                 import_module(f"{package.__name__}.{module.name}")
     for heavy in ("numpy.random", "pyarrow.compute", "pyarrow.csv", "pyarrow.parquet", "sqlite3", "yaml"):
         import_module(heavy)
-    for name in ("pandas", "scipy.special", "scipy.stats"):  # pyarrow looks for pandas, some analyses for scipy
-        with suppress(ImportError):
-            import_module(name)
 
 
 def child(order: dict[str, Any]) -> int:
@@ -53,17 +50,22 @@ def child(order: dict[str, Any]) -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["largest_file"], order["largest_file"]))
     status = run(order["arguments"])
     if order["points"]:
-        with open(order["points"], "w", encoding="utf-8") as file:
-            file.write("\n".join(passed))
+        Path(order["points"]).write_text("\n".join(passed), encoding="utf-8")
     sys.stdout.flush()
     return status
+
+
+def tell(what: object) -> None:
+    """Answer whoever gives the orders."""
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
     """Serve until there are no more orders."""
     import_everything()
     gc.freeze()  # or the collector would touch, and so copy, every page in every child
-    print("ready", flush=True)
+    tell("ready")
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
@@ -72,9 +74,9 @@ def main() -> None:
                 status = child(json.loads(line))
             finally:
                 os._exit(status)
-        print(pid, flush=True)
+        tell(pid)
         _, ended = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(ended), flush=True)
+        tell(os.waitstatus_to_exitcode(ended))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ means; a number that is not defined is null, with the reason in words beside it.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -164,10 +165,8 @@ def write_findings(findings: Iterable[Finding], path: Path) -> None:
     Raises:
         ExxError: The file cannot be written.
     """
-    with atomic_path(path) as temp, temp.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(map(_row, findings))
+    with atomic_path(path) as temp:
+        temp.write_bytes(_table(findings, "\n"))
 
 
 def write_findings_parquet(findings: Iterable[Finding], path: Path) -> None:
@@ -177,16 +176,30 @@ def write_findings_parquet(findings: Iterable[Finding], path: Path) -> None:
         ExxError: The file cannot be written.
     """
     import pyarrow as pa
+    from pyarrow import csv as arrow_csv
     from pyarrow import parquet
 
-    rows = [_row(finding) for finding in findings]
-    columns = {name: [row[index] for row in rows] for index, name in enumerate(COLUMNS)}
-    for name in NUMBERS:
-        columns[name] = [None if value is None else float(value) for value in columns[name]]
+    # Read from CSV, since pyarrow imports all of pandas, where there is one, to look at a list.
+    data = _table(findings, "\r\n")
     kinds = {"n": pa.int64(), **dict.fromkeys((*NUMBERS, "temp"), pa.float64())}
-    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
+    types = {name: kinds.get(name, pa.string()) for name in COLUMNS}
+    table = arrow_csv.read_csv(
+        io.BytesIO(data),
+        read_options=arrow_csv.ReadOptions(block_size=len(data)),
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+        convert_options=arrow_csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True),
+    )
     with atomic_path(path) as temp:
-        parquet.write_table(pa.table(columns, schema=schema), temp)
+        parquet.write_table(table, temp)
+
+
+def _table(findings: Iterable[Finding], end: str) -> bytes:
+    """The table as CSV; cells that hold a character of ``end`` are quoted."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator=end)
+    writer.writerow(COLUMNS)
+    writer.writerows(map(_row, findings))
+    return text.getvalue().encode()
 
 
 def _row(finding: Finding) -> tuple[Any, ...]:
