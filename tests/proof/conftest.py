@@ -53,15 +53,19 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def places(processes: list[Zygote], home: Path) -> Callable[..., Place]:
+def places(processes: list[Zygote], home: Path) -> Iterator[Callable[..., Place]]:
     """``places(items, worker=0)`` makes a new place."""
-    numbers = count(1)
+    made: list[Place] = []
 
     def make(items: int, worker: int = 0) -> Place:
         place = Place(home / str(next(numbers)), processes[worker])
+        made.append(place)
         place.folder.mkdir()
         write_items(place.folder, items)
         place.configure()
         return place
 
-    return make
+    numbers = count(1)
+    yield make
+    for place in made:
+        place.close()

@@ -12,7 +12,14 @@ import pytest
 from attrs import evolve, frozen
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from proof_lab import KINDS, Place, Told, Watch, Zygote, damage, different, write_items
 
 RESUME = ("resume", "k", "--quiet")
@@ -58,18 +65,15 @@ class World:
         return ("run", "e.yaml", "--run-id", "k", "--parts-per-dataset", str(self.parts), "--quiet")
 
 
-CHANGES: list[dict[str, Any]] = [
-    {"seed": 1337},
-    {"seed": 7},
-    {"price": 1.0},
-    {"price": 2.5},
-    {"parts": 2},
-    {"parts": 3},
-    {"prompt": "Answer, when sure."},
-    {"prompt": "Think, then answer."},
-    {"items": 8},
-    {"items": 9},
-]
+OTHERWISE: dict[str, tuple[Any, Any]] = {
+    "seed": (1337, 7),
+    "price": (1.0, 2.5),
+    "parts": (2, 3),
+    "prompt": ("Answer, when sure.", "Think, then answer."),
+    "items": (8, 9),
+}
+THEN = st.sampled_from(["run", "resume", "nothing"])
+STOPS = ["SIGTERM", "SIGINT", "experiments/run_k/STOP_REQUESTED"]
 
 
 class Histories(RuleBasedStateMachine):
@@ -90,44 +94,24 @@ class Histories(RuleBasedStateMachine):
         """Clear the place away."""
         shutil.rmtree(self.place.folder)
 
-    @initialize(trials=st.sampled_from([1, 1, 2]))
-    def begin(self, trials: int) -> None:
-        """Write the experiment."""
+    @initialize(trials=st.sampled_from([1, 1, 2]), first=THEN)
+    def begin(self, trials: int, first: str) -> None:
+        """Write the experiment; perhaps run it."""
         self.world = World(trials=trials)
         self.world.write(self.place)
+        self._then(first)
 
     # What happens
 
-    @rule()
-    def run(self) -> None:
-        """To the end; other settings have to be insisted on."""
-        known = self._started_with()
-        told = self._go(*self.world.run)
-        if known is not None and known != evolve(known, **self._settings()):
-            assert self._other_settings(told)
-        if self._other_settings(told):
-            told = self._go(*self.world.run, "--force")
-        self._check_end(told, self.world)
-
-    @rule()
-    def resume(self) -> None:
-        """To the end, with the settings the run was started with, whatever the config says now."""
-        told = self._go(*RESUME)
-        self.damaged.discard("run_state.json")  # read, and put right, or not to be had
-        if told.status == 1 and "run k in experiments does" in told.err:  # nobody knows how it was started any more
-            return
-        known = self._started_with()
-        assert known is not None
-        self._check_end(told, known)
-
-    @rule(point=st.integers(1, 130), force=st.booleans())
-    def die(self, point: int, force: bool) -> None:
+    @rule(point=st.one_of(st.integers(1, 25), st.integers(26, 130)), force=st.booleans(), then=THEN)
+    def die(self, point: int, force: bool, then: str) -> None:
         """Between two writes."""
         told = self._go(*self.world.run, *(["--force"] if force else []), fault=point)
         assert told.status in (137, 0) or (not force and self._other_settings(told)), told.err
+        self._then(then)
 
-    @rule(after=st.integers(1, 16), how=st.sampled_from(["SIGTERM", "SIGINT", "experiments/run_k/STOP_REQUESTED"]))
-    def stop(self, after: int, how: str) -> None:
+    @rule(after=st.integers(1, 16), how=st.sampled_from(STOPS), then=THEN)
+    def stop(self, after: int, how: str, then: str) -> None:
         """On request, while the model is asked."""
         order = self.place.folder / "STOP.json"
         order.write_text(json.dumps({"after": after, "how": how}))
@@ -139,29 +123,61 @@ class Histories(RuleBasedStateMachine):
         if told.status == 3:
             assert len(self.watch.asked) - asked >= after
             assert self.place.status() == "stopped"
+        self._then(then)
 
-    @rule(kind=st.sampled_from(KINDS), data=st.data())
-    def spoil(self, kind: str, data: st.DataObject) -> None:
+    @precondition(lambda self: self.place.run_folder().exists())
+    @rule(kind=st.sampled_from(KINDS), number=st.integers(0, 60), then=THEN)
+    def spoil(self, kind: str, number: int, then: str) -> None:
         """Something happens to a file of the run."""
         folder = self.place.run_folder()
         files = [str(p.relative_to(folder)) for p in sorted(folder.rglob("*")) if p.is_file() and p.name != ".lock"]
         if files:
-            name = data.draw(st.sampled_from(files))
+            name = files[number % len(files)]
             damage(folder / name, kind)
             self.damaged.add(name)
+        self._then(then)
 
-    @rule(kind=st.sampled_from(KINDS))
-    def spoil_store(self, kind: str) -> None:
+    @precondition(lambda self: self.place.store.exists())
+    @rule(kind=st.sampled_from(KINDS), then=THEN)
+    def spoil_store(self, kind: str, then: str) -> None:
         """Something happens to the responses."""
-        if self.place.store.exists():
-            damage(self.place.store, kind)
-            self.watch.store_was(damaged=kind != "removed")
+        damage(self.place.store, kind)
+        self.watch.store_was(damaged=kind != "removed")
+        self._then(then)
 
-    @rule(change=st.sampled_from(CHANGES))
-    def change(self, change: dict[str, Any]) -> None:
+    @rule(what=st.sampled_from(sorted(OTHERWISE)), then=THEN)
+    def change(self, what: str, then: str) -> None:
         """Somebody edits the config, or a file it names, or will give another option."""
-        self.world = evolve(self.world, **change)
+        one, other = OTHERWISE[what]
+        self.world = evolve(self.world, **{what: other if getattr(self.world, what) == one else one})
         self.world.write(self.place)
+        self._then(then)
+
+    def _then(self, what: str) -> None:
+        if what == "run":
+            self._run()
+        elif what == "resume" and self.place.run_folder().exists():
+            self._resume()
+
+    def _run(self) -> None:
+        """To the end; other settings have to be insisted on."""
+        known = self._started_with()
+        told = self._go(*self.world.run)
+        if known is not None and known != evolve(known, **self._settings()):
+            assert self._other_settings(told)
+        if self._other_settings(told):
+            told = self._go(*self.world.run, "--force")
+        self._check_end(told, self.world)
+
+    def _resume(self) -> None:
+        """To the end, with the settings the run was started with, whatever the config says now."""
+        told = self._go(*RESUME)
+        self.damaged.discard("run_state.json")  # read, and put right, or not to be had
+        if told.status == 1 and "run k in experiments does" in told.err:  # nobody knows how it was started any more
+            return
+        known = self._started_with()
+        assert known is not None
+        self._check_end(told, known)
 
     # What must be true
 
@@ -231,5 +247,5 @@ def test_whatever_happens_a_finished_run_is_as_if_nothing_had_happened(processes
 
     Here.home = home
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        Here, settings=settings(max_examples=30, stateful_step_count=12, suppress_health_check=list(HealthCheck))
+        Here, settings=settings(max_examples=25, stateful_step_count=8, suppress_health_check=list(HealthCheck))
     )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
+import select
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -21,6 +24,7 @@ MEMORIES = ("run_state.json", "trial_manifest.json")
 """What a run writes about itself, with times in it; everything else is the same in every run of one experiment."""
 
 KINDS = ("truncated", "emptied", "overwritten", "removed")
+LONGEST = 60  # seconds that a process may take, on however slow a machine
 THREADS = 4
 ROWS_AT_RISK = 200 + THREADS
 """Most requests whose answers a killed process may take with it: those not stored yet, and those under way."""
@@ -61,16 +65,21 @@ class Zygote:
         """Wait until everything is imported."""
         assert self._hear() == "ready"
 
-    def start(self, order: Mapping[str, Any]) -> int:
-        """Start a process; returns its pid."""
+    def run(self, order: Mapping[str, Any]) -> int:
+        """Have a process forked, and wait for its end; returns its exit status, negative for a signal.
+
+        One that does not end is killed, and fails the test.
+        """
         assert self._server.stdin is not None
         self._server.stdin.write(json.dumps(order) + "\n")
         self._server.stdin.flush()
-        return int(self._hear())
-
-    def wait(self) -> int:
-        """Wait for the end of the process that was started last; returns its exit status, negative for a signal."""
-        return int(self._hear())
+        pid = int(self._hear())
+        ended, _, _ = select.select([self._server.stdout], [], [], LONGEST)
+        if not ended:
+            os.kill(pid, signal.SIGKILL)
+        status = int(self._hear())
+        assert ended, f"it did not end within {LONGEST} seconds"
+        return status
 
     def close(self) -> None:
         """End."""
@@ -96,6 +105,7 @@ class Place:
     folder: Path
     zygote: Zygote
     settings: dict[str, Any] = field(factory=dict)
+    started: list[subprocess.Popen[bytes]] = field(factory=list)
 
     def configure(self, **changes: Any) -> None:
         """Write e.yaml: the quick experiment, with these settings changed."""
@@ -113,13 +123,24 @@ class Place:
             largest_file: Bytes beyond which no file may grow; 0 for any size.
             points: File to write the names of the fault points to that were passed.
         """
-        self._begin(*arguments, fault=fault, largest_file=largest_file, points=points)
-        return self._ended()
+        out, err = self.folder / "out.txt", self.folder / "err.txt"
+        status = self.zygote.run(
+            {
+                "folder": str(self.folder),
+                "out": str(out),
+                "err": str(err),
+                "points": str(points or ""),
+                "fault": fault,
+                "largest_file": largest_file,
+                "arguments": arguments,
+            }
+        )
+        return Told(status, out.read_text(), err.read_text())
 
     def start(self, *arguments: str, log: str = "exx.log", fault: int = 0) -> subprocess.Popen[bytes]:
         """Start the real command ``exx``; ``fault`` is the fault point to die at."""
         with (self.folder / log).open("wb") as file:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-c", "from exx.cli.main import main; main()", *arguments],
                 cwd=self.folder,
                 env={**self.zygote.env, "EXX_FAULT_POINT": str(fault)},
@@ -127,28 +148,19 @@ class Place:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self.started.append(process)
+        return process
+
+    def close(self) -> None:
+        """End what a failed test has left running."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
 
     def said(self, log: str = "exx.log") -> str:
         """What a real command has written."""
         return (self.folder / log).read_text()
-
-    def _begin(self, *arguments: str, fault: int = 0, largest_file: int = 0, points: Path | None = None) -> int:
-        return self.zygote.start(
-            {
-                "folder": str(self.folder),
-                "out": str(self.folder / "out.txt"),
-                "err": str(self.folder / "err.txt"),
-                "points": str(points or ""),
-                "fault": fault,
-                "largest_file": largest_file,
-                "arguments": arguments,
-            }
-        )
-
-    def _ended(self) -> Told:
-        status = self.zygote.wait()
-        out, err = ((self.folder / name).read_text() for name in ("out.txt", "err.txt"))
-        return Told(status, out, err)
 
     # What is on disk
 
