@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         Json,
         Metric,
         Prediction,
+        Price,
         PromptTexts,
         Provenance,
         Request,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
         Usage,
     )
     from exx.results import Results, load_results
+    from exx.rows import read_columns
     from exx.sources import HubFile, Obtained, Source, local_digest, obtain, obtain_from_hub
     from exx.state.files import write_text
     from exx.text.abstention import Abstention
@@ -115,6 +117,7 @@ _HOMES = {
         "Json",
         "Metric",
         "Prediction",
+        "Price",
         "PromptTexts",
         "Provenance",
         "Request",
@@ -123,6 +126,7 @@ _HOMES = {
         "Usage",
     ),
     "results": ("Results", "load_results"),
+    "rows": ("read_columns",),
     "sources": ("HubFile", "Obtained", "Source", "local_digest", "obtain", "obtain_from_hub"),
     "state.files": ("write_text",),
     "text.abstention": ("Abstention",),
@@ -171,6 +175,7 @@ __all__ = [
     "PairedSample",
     "PluginError",
     "Prediction",
+    "Price",
     "PromptSet",
     "PromptTexts",
     "Provenance",
@@ -199,6 +204,7 @@ __all__ = [
     "normalise_words",
     "obtain",
     "obtain_from_hub",
+    "read_columns",
     "write_text",
 ]
 __version__ = "0.1.0"

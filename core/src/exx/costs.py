@@ -15,7 +15,7 @@ from attrs import astuple, define, frozen
 
 from exx.config.schema import Pricing
 from exx.errors import DataError
-from exx.records import CONDITIONS, Json
+from exx.records import CONDITIONS, Json, Price
 from exx.rows import read_columns
 
 Cell = tuple[str, float]
@@ -104,6 +104,16 @@ def compute_costs(
         "total": price.entry(_sum(cells.values()), _sum(saved.values())),
         "difference": _differences(conditions),
     }
+
+
+def price_of(pricing: Pricing | None, *, batch: bool) -> Price | None:
+    """What tokens cost at a config's prices; ``batch`` says that its discount applies."""
+    if pricing is None:
+        return None
+    factor = pricing.batch_discount if batch else 1.0
+    return Price(
+        input_per_million=pricing.input_per_million, output_per_million=pricing.output_per_million, factor=factor
+    )
 
 
 def tally(predictions: Path) -> dict[Cell, Tally]:

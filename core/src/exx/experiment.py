@@ -12,9 +12,10 @@ from attrs import define, evolve, field, fields, frozen
 from exx.config.schema import Config, PluginRef, PromptFiles, PromptText
 from exx.config.structure import Origin, structure
 from exx.config.trials import Narrowing, Trial, expand_trials
+from exx.costs import price_of
 from exx.errors import ConfigError, ExxError, PluginError, UsageError
 from exx.plugins import Offer, Owner, Registry
-from exx.records import Json, PromptTexts
+from exx.records import Json, Price, PromptTexts
 from exx.sources import Source
 
 _STAT_SWITCHES = {"permutation": "enable_permutation", "multiple_testing": "enable_fdr"}
@@ -120,8 +121,30 @@ class Experiment:
     @cached_property
     def analyses(self) -> tuple[Bound, ...]:
         """The analyses the config names, or every installed one, without those that are switched off."""
-        named = self._named_or_all("analysis", self.config.analyses, "analyses", self._stats_options)
-        return tuple(bound for bound in named if self._enabled(bound.name))
+        return tuple(bound for bound in self._every_analysis() if self._enabled(bound.name))
+
+    @property
+    def by_batch(self) -> bool:
+        """A batch service answers, at its discount."""
+        return bool(getattr(self.backend.instance, "batch", False))
+
+    @property
+    def price(self) -> Price | None:
+        """What tokens cost here; None without a price. The backend is looked at only to apply its discount."""
+        return price_of(self.config.pricing, batch=self.by_batch) if self.config.pricing else None
+
+    def study(self, name: str) -> Bound:
+        """A study analysis by name, with the config's options for it; switches don't matter to one that is asked for.
+
+        Raises:
+            ConfigError: There is none of this name, or it is no study analysis.
+        """
+        found = [bound for bound in self._every_analysis() if bound.name == name]
+        bound = found[0] if found else self._bind("analysis", PluginRef(name), "exx analyze")
+        if bound.instance.level != "study":
+            problem = f"{name} works on every {bound.instance.level}, not on a whole trial"
+            raise ConfigError(self.origin.source, [problem], hint="exx stats asks it")
+        return bound
 
     def prompts(self, trial: Trial) -> Prompts:
         """The texts a trial uses.
@@ -208,6 +231,9 @@ class Experiment:
             reason = "no such file" if isinstance(cause, FileNotFoundError) else f"cannot be read ({cause})"
             problem = f"{self.origin.locate(where)}: {path}: {reason}"
             raise ConfigError(self.origin.source, [problem]) from cause
+
+    def _every_analysis(self) -> tuple[Bound, ...]:
+        return self._named_or_all("analysis", self.config.analyses, "analyses", self._stats_options)
 
     def _enabled(self, analysis: str) -> bool:
         if analysis in _STAT_SWITCHES:

@@ -13,12 +13,13 @@ from copy import copy
 from fractions import Fraction
 from functools import cached_property
 from math import lcm
+from pathlib import Path
 
 import numpy as np
 from attrs import define, field
 from numpy.typing import NDArray
 
-from exx.records import Address, Json, Metric
+from exx.records import Address, Json, Metric, Price
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -49,6 +50,8 @@ class PairedSample:
         n_unpaired: Items left out: only this arm has a row (``control``, ``treatment``); both arms have a row, but
             ``missing`` of them lack a value: only the control's (``missing_control``), only the treatment's
             (``missing_treatment``) or both (``missing_both``, as for a metric that is not defined for the item).
+        items: Shape (n,): which of the block's items each pair is, ascending; what joins the metrics of a block item by
+            item. None where nobody said.
     """
 
     address: Address
@@ -57,6 +60,7 @@ class PairedSample:
     treatment: Floats
     groups: Ints | None = None
     n_unpaired: Mapping[str, int] = field(factory=dict)
+    items: Ints | None = None
 
     @property
     def n(self) -> int:
@@ -166,11 +170,18 @@ class Study:
         blocks: Every block, subgroups included.
         seed: The config's random seed; derive generators from it with ``generator``.
         stats: The config's ``stats`` section.
+        folder: Where per_item_scores.csv is; the trial's other tables (predictions.csv, support.csv) lie beside it.
+            None for samples that came from no file.
+        prepared: Folder of the prepared items; None when it is not at hand.
+        price: What the trial's tokens cost; None when nobody knows.
     """
 
     blocks: Sequence[PairedBlock]
     seed: int
     stats: Mapping[str, Json]
+    folder: Path | None = None
+    prepared: Path | None = None
+    price: Price | None = None
 
     def generator(self, *where: str) -> np.random.Generator:
         """Make the random generator for a part of the work, such as ``("power", "em")``."""

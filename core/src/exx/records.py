@@ -155,6 +155,33 @@ class Usage:
         return self.prompt_tokens + self.completion_tokens
 
 
+@frozen(kw_only=True)
+class Price:
+    """What tokens cost, in US dollars per million.
+
+    Attributes:
+        input_per_million: Prompt tokens.
+        output_per_million: Tokens of the answer, reasoning included.
+        cached_per_million: Prompt tokens served from the server's cache; None when they cost what the others do.
+        factor: What every sum is multiplied by: the batch discount where it applies, else 1.
+        source: Where the price is from, such as ``config``.
+        date: The day it was true, such as ``2026-08-21``; None if nobody said.
+    """
+
+    input_per_million: float
+    output_per_million: float
+    cached_per_million: float | None = None
+    factor: float = 1.0
+    source: str = "config"
+    date: str | None = None
+
+    def usd(self, usage: Usage) -> float:
+        """Dollars for this many tokens; the cached ones are part of the prompt's."""
+        cached = self.input_per_million if self.cached_per_million is None else self.cached_per_million
+        prompt = (usage.prompt_tokens - usage.cached_tokens) * self.input_per_million + usage.cached_tokens * cached
+        return self.factor * (prompt + usage.completion_tokens * self.output_per_million) / 1e6
+
+
 @frozen
 class Response:
     """What came back for one request; a failure is a response too, with ``error`` set and no text.
@@ -167,6 +194,8 @@ class Response:
         request_id: The server's own name for the exchange.
         model: The model that answered, as it calls itself.
         error: Why there is no answer, or None.
+        precision: The numbers it computed with (``BF16``, ``FP8``, …), where the service says so.
+        answered_at: When, in seconds since 1970; None: when it is stored, which is what the response store fills in.
     """
 
     key: str
@@ -176,6 +205,8 @@ class Response:
     request_id: str | None = None
     model: str | None = None
     error: str | None = None
+    precision: str | None = None
+    answered_at: float | None = None
 
 
 JobState = Literal["queued", "running", "succeeded", "failed", "expired", "cancelled", "unknown"]
@@ -221,6 +252,7 @@ class JobStatus:
         processed: Rows done so far, for the display only; None if not told.
         answered: Rows with an answer, once final; None if not told. A download that holds fewer is fetched again.
         has_output: The job did not succeed, and yet there are rows to fetch.
+        precision: The numbers the model computes with; noted for every row that does not say so itself.
     """
 
     state: JobState
@@ -229,6 +261,7 @@ class JobStatus:
     processed: int | None = None
     answered: int | None = None
     has_output: bool = False
+    precision: str | None = None
 
     @property
     def final(self) -> bool:

@@ -31,6 +31,7 @@ _COMMANDS = {
     "stats": ("files", "Phase, or on a file: scores into significance.json."),
     "costs": ("files", "Phase, or on a file: tokens and dollars per arm."),
     "report": ("files", "Phase, or on a folder: write the reports."),
+    "analyze": ("studies", "Run one study analysis on a run or a score file."),
     "plugins": ("plugins", "List the installed plugins, or show one."),
 }
 

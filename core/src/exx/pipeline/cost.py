@@ -23,7 +23,7 @@ class Costs(FilePhase):
         return {
             "predictions": ctx.digest_of("parse"),
             "reused": digest(ctx.details("poll").get("reused", {})),
-            "pricing": digest([to_plain(ctx.experiment.config).get("pricing"), _by_batch(ctx)]),
+            "pricing": digest([to_plain(ctx.experiment.config).get("pricing"), ctx.experiment.by_batch]),
             "exx-core": __version__,
         }
 
@@ -33,15 +33,11 @@ class Costs(FilePhase):
         costs = compute_costs(
             ctx.results / "predictions.csv",
             pricing=ctx.experiment.config.pricing,
-            batch=_by_batch(ctx),
+            batch=ctx.experiment.by_batch,
             reused=_reused(ctx.details("poll").get("reused", {})),
         )
         write_json(path, costs)
         return Outcome(artifacts=[path], summary="tokens and dollars per arm")
-
-
-def _by_batch(ctx: TrialContext) -> bool:
-    return bool(getattr(ctx.experiment.backend.instance, "batch", False))
 
 
 def _reused(noted: Any) -> dict[Cell, Tally]:

@@ -71,7 +71,7 @@ def estimate(orchestrator: Orchestrator) -> Estimate:
     pricing = experiment.config.pricing
     if pricing is None:
         notes.append("no dollars: the config has no pricing")
-    usd = _dollars(pricing, prompt, completion, getattr(experiment.backend.instance, "batch", False))
+    usd = _dollars(pricing, prompt, completion, experiment.by_batch)
     return Estimate(len(items), requests, prompt, completion, usd, tuple(notes))
 
 

@@ -18,7 +18,7 @@ from exx.paired import PairedBlock, Study, generator
 from exx.pipeline.statistics_pair import pair
 from exx.pipeline.statistics_plain import jsonable, number
 from exx.pipeline.statistics_read import read_scores
-from exx.records import Address, Finding, Json, Metric
+from exx.records import Address, Finding, Json, Metric, Price
 
 if TYPE_CHECKING:
     from exx.experiment import Bound
@@ -57,6 +57,8 @@ def compute(
     primary: Sequence[str] = ("em",),
     metrics: Mapping[str, Metric] | None = None,
     stats_config: Mapping[str, Json] | None = None,
+    prepared: Path | None = None,
+    price: Price | None = None,
 ) -> Statistics:
     """Ask every analysis about every block of a score file.
 
@@ -67,6 +69,8 @@ def compute(
         primary: Names of the primary metrics, for the adjustments.
         metrics: Descriptions of metrics that take precedence over metrics.json.
         stats_config: The config's ``stats`` section, for the study analyses and the record.
+        prepared: Folder of the prepared items, for the study analyses.
+        price: What the tokens cost, for the study analyses.
 
     Raises:
         DataError: The score file cannot be used.
@@ -78,7 +82,8 @@ def compute(
     for bound in _at(analyses, "adjustment"):
         findings = _adjust(bound, findings, primary)
     config = dict(stats_config or {})
-    study = Study(blocks=blocks, seed=seed, stats=config)
+    more: dict[str, Any] = {"folder": per_item_csv.parent, "prepared": prepared, "price": price}
+    study = Study(blocks=blocks, seed=seed, stats=config, **more)
     return Statistics(
         blocks=blocks,
         findings=findings,
@@ -89,15 +94,24 @@ def compute(
     )
 
 
-def analyze_study(bound: Bound, per_item_csv: Path, *, seed: int, stats_config: Mapping[str, Json]) -> Json:
-    """Ask one study analysis alone, as ``exx analyze NAME`` does.
+def analyze_study(
+    bound: Bound,
+    per_item_csv: Path,
+    *,
+    seed: int,
+    stats_config: Mapping[str, Json],
+    prepared: Path | None = None,
+    price: Price | None = None,
+) -> Json:
+    """Ask one study analysis alone, as ``exx analyze NAME`` does; the arguments are those of ``compute``.
 
     Raises:
         DataError: The score file cannot be used.
         PluginError: The analysis failed.
     """
     blocks = list(_with_parts(pair(read_scores(per_item_csv))))
-    return _study(bound, Study(blocks=blocks, seed=seed, stats=stats_config))
+    more: dict[str, Any] = {"folder": per_item_csv.parent, "prepared": prepared, "price": price}
+    return _study(bound, Study(blocks=blocks, seed=seed, stats=stats_config, **more))
 
 
 def place(address: Address) -> str:

@@ -19,10 +19,12 @@ class Stats(FilePhase):
     scope: ClassVar[Scope] = "trial"
 
     def inputs(self, ctx: TrialContext) -> dict[str, str]:
-        """The scores; analyses with their options; seed and primary metrics."""
+        """Scores, tokens and their price; analyses with their options; seed and primary metrics."""
         config = ctx.experiment.config
         inputs = {
             "scores": ctx.digest_of("score"),
+            "predictions": ctx.digest_of("parse"),
+            "pricing": digest(to_plain(config).get("pricing")),
             "stats": digest(to_plain(config)["stats"]),
             "primary metrics": digest(config.verdict.primary),
             "exx-core": __version__,
@@ -32,12 +34,12 @@ class Stats(FilePhase):
     def run(self, ctx: TrialContext) -> Outcome:
         """Write significance.json, findings.csv, its Parquet twin, and what study analyses make."""
         scores, out = ctx.results / "per_item_scores.csv", ctx.results / "significance.json"
-        count, paths = stats_with(ctx.experiment, scores, out, parquet=True)
+        count, paths = stats_with(ctx.experiment, scores, out, prepared=ctx.prepared, parquet=True)
         return Outcome(artifacts=paths, summary=f"{count} findings")
 
 
 def stats_with(
-    experiment: Experiment, per_item_csv: Path, out: Path, *, parquet: bool = False
+    experiment: Experiment, per_item_csv: Path, out: Path, *, prepared: Path | None = None, parquet: bool = False
 ) -> tuple[int, list[Path]]:
     """Analyse a score file as an experiment's config says; returns how many findings there are, and the files."""
     # numpy and pyarrow are needed here and nowhere before.
@@ -51,5 +53,7 @@ def stats_with(
         seed=config.stats.random_seed,
         primary=config.verdict.primary,
         stats_config=to_plain(config)["stats"],
+        prepared=prepared,
+        price=experiment.price,
     )
     return len(statistics.findings), write_statistics(statistics, out, parquet=parquet)
