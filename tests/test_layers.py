@@ -19,9 +19,9 @@ import exx
 # `state/*`), not from its neighbours in a row. The longest entry that fits a module counts.
 LAYERS = (
     ("errors", "fault"),
-    ("records",),
+    ("lattice", "records", "spread"),
     ("config.paths", "downloads", "paired", "rows", "text", "wording"),
-    ("answers", "hub", "interfaces", "observe", "responses", "state", "verdict"),
+    ("answers", "drift", "hub", "interfaces", "observe", "reading", "responses", "state", "verdict"),
     ("caveats", "hookspecs", "jobs", "sources"),
     ("config", "plugins"),
     ("costs",),

@@ -371,11 +371,13 @@ def test_few_and_shared_questions_are_told(folder):
 
 
 def test_the_interval_over_groups_is_told(folder):
-    """Where an analysis resampled whole groups, its interval is set beside the other."""
-    cluster = {"low": -0.01, "high": 0.5, "n_clusters": 2}
-    change(folder, lambda whole: whole["metrics"]["answer_match"].update(paired_bootstrap={"cluster": cluster}))
+    """Where the interval allows for shared passages, the one that does not is set beside it."""
+    said = {"ci_95": [-0.01, 0.5], "ci_95_items": [0.1, 0.4], "design_effect": 1.8}
+    change(folder, lambda whole: whole["metrics"]["answer_match"].update(said))
 
-    assert "gives −1.0 to +50.0 points for Answer match, instead of +10.0 to +40.0" in only(folder, "Resampling")
+    told = only(folder, "groups")
+
+    assert "allows for that (−1.0 to +50.0 points); taking all questions as independent it would be +10.0" in told
 
 
 def test_failures_and_uneven_truncation_are_told_by_arm(folder):

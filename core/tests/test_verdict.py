@@ -9,17 +9,18 @@ from hypothesis import strategies as st
 
 from exx.records import Address, Metric
 from exx.verdict import (
+    Rules,
     VerdictRow,
-    decide,
-    group_interval,
-    interval,
+    cost_guard,
+    guard_rows,
     judged,
-    p_and_q,
     render_table,
     table_header,
     verdict_rows,
 )
-from exx.wording import p_text, percent, points
+from exx.verdict.reading import interval, p_and_q
+from exx.verdict.rules import decide
+from exx.wording import dollars, p_text, percent, points
 
 AT = Address(0.0, "open")
 MATCH = Metric("answer_match", "Answer match")
@@ -39,9 +40,13 @@ def entry(difference=0.058, ends=(-0.012, 0.129), *, p=0.12, q=None, control=0.4
     }
 
 
-def rows_of(metrics, known=(MATCH, FALSE), primary=("answer_match",), alpha=0.05):
+PLAIN = Rules(margin=None)
+
+
+def rows_of(metrics, known=(MATCH, FALSE), primary=("answer_match",), rules=PLAIN, prices=None):
     """The verdict on one block."""
-    return verdict_rows({"results": {"0.0": {"open": {"n_items": 120, "metrics": metrics}}}}, known, primary, alpha)
+    content = {"results": {"0.0": {"open": {"n_items": 120, "metrics": metrics}}}}
+    return verdict_rows(content, known, primary, rules, prices)
 
 
 def one(**changes):
@@ -55,7 +60,8 @@ def test_an_unclear_result_says_what_it_rules_out():
     assert one().sentence == (
         "Under the treatment 54.1 % of the answers to 120 questions were right, under the control 48.3 %: a difference "
         "of +5.8 points (95 % CI −1.2 to +12.9, p = 0.12). This experiment cannot tell whether the treatment helps; it "
-        "rules out a gain above 12.9 points and a loss above 1.2 points."
+        "rules out a gain above 12.9 points and a loss above 1.2 points. If the true difference is the one seen, about "
+        "250 more questions would show the difference with a probability of 80 %."
     )
 
 
@@ -137,21 +143,12 @@ def test_interval_and_test_that_disagree_cannot_tell(ends, p, words):
     assert words in row.sentence
 
 
-def test_an_interval_over_groups_that_takes_in_zero_forbids_a_clear_answer():
-    """Questions that share passages: the answer has to survive resampling whole passages."""
-    clustered = {"low": -0.004, "high": 0.21, "n_clusters": 30}
-    row = one(difference=0.1, ends=(0.02, 0.18), p=0.001, paired_bootstrap={"n": 120, "cluster": clustered})
+def test_shared_passages_are_allowed_for_and_said():
+    """What stands beside the metric is the interval over groups; the one over items is kept to compare."""
+    row = one(difference=0.1, ends=(-0.004, 0.21), p=0.06, ci_95_items=[0.02, 0.18], design_effect=2.1, p_value=0.06)
 
-    assert row.answer == "cannot tell"
-    assert "resampling whole groups of questions gives −0.4 to +21.0, which takes in zero" in row.sentence
-
-
-def test_groups_of_one_are_no_groups():
-    """As many groups as items says nothing new, and its sampled interval is not looked at."""
-    assert group_interval({"paired_bootstrap": {"cluster": {"low": -1, "high": 1, "n_clusters": 120}}}, 120) == (
-        None,
-        None,
-    )
+    assert (row.answer, row.low_items, row.design_effect) == ("cannot tell", 0.02, 2.1)
+    assert "p = 0.060, allowing for questions that share a passage)" in row.sentence
 
 
 def test_a_p_value_of_exactly_alpha_is_not_below_it():
@@ -237,7 +234,7 @@ def test_an_interval_of_the_same_mean_stands_in():
 def test_primary_metrics_come_first_in_their_own_order():
     """Whatever the order of the file; places keep theirs, and subgroups have no row."""
     block = {"metrics": {"f1": entry(), "em": entry(), "answer_match": entry()}, "subgroups": {"dataset": {"x": {}}}}
-    rows = verdict_rows({"results": {"0.0": {"open": block, "closed": block}}}, (), ("answer_match", "em"), 0.05)
+    rows = verdict_rows({"results": {"0.0": {"open": block, "closed": block}}}, (), ("answer_match", "em"), PLAIN)
 
     assert [(row.metric, row.address.type) for row in rows] == [
         *[("answer_match", "open"), ("answer_match", "closed"), ("em", "open"), ("em", "closed")],
@@ -313,6 +310,111 @@ def test_percent():
     assert (percent(0.5), percent(None)) == ("50.0 %", "–")
 
 
+def test_within_the_margin_is_equivalent_though_it_is_significant():
+    """The 90 % interval lies within ±1 point: not an improvement, and the sentence says that there is a difference."""
+    rules = Rules(margin=0.01)
+    tiny = entry(0.004, (0.001, 0.007), p=0.01, ci_90=[0.0015, 0.0065])
+    (row,) = rows_of({"answer_match": tiny}, rules=rules)
+
+    assert row.answer == "equivalent"
+    assert row.sentence.endswith(
+        "Treatment and control are equivalent within the margin: the 90 % interval, +0.1 to +0.7, lies within ±1.0 "
+        "points. There is a difference, but one smaller than what was said to matter."
+    )
+    assert rows_of({"answer_match": tiny}, rules=Rules(margin=0.005))[0].answer == "better"
+    assert rows_of({"answer_match": tiny}, rules=PLAIN)[0].answer == "better"
+
+
+def test_the_margin_itself_is_not_within_the_margin():
+    """Both ends have to be strictly inside; without a 90 % interval the wider one has to be."""
+    edge = entry(0.0, (-0.02, 0.02), p=1.0, ci_90=[-0.01, 0.009])
+    wide = entry(0.0, (-0.009, 0.009), p=1.0)
+
+    assert rows_of({"answer_match": edge}, rules=Rules(margin=0.01))[0].answer == "cannot tell"
+    assert rows_of({"answer_match": wide}, rules=Rules(margin=0.01))[0].answer == "equivalent"
+
+
+def test_a_metric_may_have_a_margin_of_its_own():
+    """The others keep the common one."""
+    both = {name: entry(0.0, (-0.03, 0.03), p=1.0, ci_90=[-0.025, 0.025]) for name in ("em", "f1")}
+    rows = rows_of(both, rules=Rules(margin=0.01, margins={"f1": 0.05}))
+
+    assert {row.metric: row.answer for row in rows} == {"em": "cannot tell", "f1": "equivalent"}
+
+
+@pytest.mark.parametrize(
+    ("difference", "margin", "wanted", "settles"),
+    [
+        # Se 0.05 at n = 400: (1.959964 + 0.841621)² · 0.05² · 400 / 0.1² = 784.9 in all.
+        pytest.param(0.1, None, 385, "difference", id="difference"),
+        # (1.644854 + 1.281552)² · 0.05² · 400 / 0.02² = 21,409.6: a zero difference has to be shown from both sides.
+        pytest.param(0.0, 0.02, 21_010, "equivalence", id="equivalence"),
+        pytest.param(0.0, None, None, None, id="nothing would"),
+    ],
+)
+def test_what_would_settle_it(difference, margin, wanted, settles):
+    """The usual sample-size formulas, for 80 % and the difference seen; at this run's price for each item."""
+    half = 1.959963984540054 * 0.05
+    open_ = entry(difference, (difference - half, difference + half), p=0.2, n=400)
+    (row,) = rows_of({"answer_match": open_}, rules=Rules(margin=margin), prices={0.0: 0.002})
+
+    assert (row.more_items, row.settles) == (wanted, settles)
+    assert row.more_usd == (None if wanted is None else pytest.approx(0.002 * wanted))
+
+
+def test_the_price_of_more_questions_is_told():
+    """Rounded up to two digits, since a plan is no more exact."""
+    (row,) = rows_of({"answer_match": entry()}, prices={0.0: 0.0105})
+
+    assert "about 250 more questions (about $2.55 at this run's prices) would show the difference" in row.sentence
+
+
+def test_guards_hold_only_when_that_is_shown():
+    """Worse, shown not to be worse, and neither: three answers, told with the worst that is left in."""
+    rules = Rules(margin=0.01)
+    metrics = {
+        "a": entry(-0.05, (-0.08, -0.02), p=0.001, ci_90=[-0.075, -0.025]),
+        "b": entry(0.02, (-0.005, 0.045), p=0.12, ci_90=[-0.001, 0.041]),
+        "c": entry(-0.001, (-0.06, 0.058), p=0.9, ci_90=[-0.05, 0.048]),
+    }
+    rows = guard_rows(rows_of(metrics, rules=rules), ["c", "b", "a", "absent"])
+
+    assert [(row.metric, row.status) for row in rows] == [("c", "not shown"), ("b", "held"), ("a", "got worse")]
+    assert rows[0].sentence.endswith("it may have got worse by up to 5.0 points.")
+
+
+def test_a_guard_that_should_be_low_gets_worse_upwards():
+    """False answers that rise are worse; the bad end is the upper one."""
+    known = [FALSE]
+    metrics = {"false_answer_rate": entry(0.03, (-0.01, 0.07), p=0.2, ci_90=[-0.004, 0.064])}
+    (row,) = guard_rows(rows_of(metrics, known=known, rules=Rules(margin=0.01)), ["false_answer_rate"])
+
+    assert (row.status, row.worst) == ("not shown", 0.064)
+
+
+def test_the_price_is_a_guard_by_its_rise():
+    """A tenth more is allowed here; a third more is not, and less never hurts."""
+    control = {temp: {"usd": {"per_1000_requests": 0.3}} for temp in ("0.0", "0.7", "1.0")}
+    change = {temp: {"usd_per_1000_requests": usd} for temp, usd in (("0.0", 0.03), ("0.7", 0.1), ("1.0", -0.2))}
+
+    rows = cost_guard(change, control, 0.1)
+
+    assert [row.status for row in rows] == ["held", "got worse", "held"]
+    assert "takes $0.10 more per 1,000 requests than the control's $0.30 (+33 %)" in rows[1].sentence
+
+
+@pytest.mark.parametrize(
+    ("usd", "text"),
+    [
+        *[(0.0, "$0.00"), (1234.5, "$1,234.50"), (0.5, "$0.50"), (0.0034, "$0.0034"), (0.0999, "$0.100")],
+        *[(1e-9, "less than $0.000001"), (None, "–")],
+    ],
+)
+def test_small_amounts_keep_their_digits(usd, text):
+    """A run of a cent is not shown as free."""
+    assert dollars(usd) == text
+
+
 shares = st.floats(min_value=-1, max_value=1, allow_nan=False)
 chances = st.floats(min_value=0, max_value=1, allow_nan=False)
 
@@ -354,4 +456,4 @@ def test_relabelling_the_arms_mirrors_the_answer(difference, end, other, p, q, h
     assert decide(there, 0.05) == mirror[decide(here, 0.05)]
     clear = (low > 0 or high < 0) and (p if q is None else q) < 0.05
     assert (decide(here, 0.05) != "cannot tell") == clear
-    assert judged(here, 0.05).sentence
+    assert judged(here, PLAIN).sentence

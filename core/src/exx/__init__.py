@@ -37,8 +37,13 @@ if TYPE_CHECKING:
         Scorer,
         StudyAnalysis,
     )
+    from exx.lattice import signed_sum_tail, signed_sum_tilt
     from exx.observe import Job, Run
     from exx.paired import PairedBlock, PairedSample, Study
+    from exx.reading.fields import Fields, check_characters
+    from exx.reading.layout import FORMATS, Format, Layout
+    from exx.reading.log import ON_ERROR, OnError, ReadLog, Row, UnusableRow, shown
+    from exx.reading.rows import format_of, read_rows
     from exx.records import (
         Address,
         AnsweredItem,
@@ -63,6 +68,7 @@ if TYPE_CHECKING:
     from exx.results import Results, load_results
     from exx.rows import read_columns
     from exx.sources import HubFile, Obtained, Source, local_digest, obtain, obtain_from_hub
+    from exx.spread import Spread
     from exx.state.files import write_text
     from exx.text.abstention import Abstention
     from exx.text.f1 import best_f1
@@ -102,8 +108,13 @@ _HOMES = {
         "Scorer",
         "StudyAnalysis",
     ),
+    "lattice": ("signed_sum_tail", "signed_sum_tilt"),
     "observe": ("Job", "Run"),
     "paired": ("PairedBlock", "PairedSample", "Study"),
+    "reading.fields": ("Fields", "check_characters"),
+    "reading.log": ("ON_ERROR", "OnError", "ReadLog", "Row", "UnusableRow", "shown"),
+    "reading.layout": ("FORMATS", "Format", "Layout"),
+    "reading.rows": ("format_of", "read_rows"),
     "records": (
         "Address",
         "AnsweredItem",
@@ -128,6 +139,7 @@ _HOMES = {
     "results": ("Results", "load_results"),
     "rows": ("read_columns",),
     "sources": ("HubFile", "Obtained", "Source", "local_digest", "obtain", "obtain_from_hub"),
+    "spread": ("Spread",),
     "state.files": ("write_text",),
     "text.abstention": ("Abstention",),
     "text.f1": ("best_f1",),
@@ -142,6 +154,8 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "FORMATS",
+    "ON_ERROR",
     "Abstention",
     "Address",
     "Adjustment",
@@ -157,7 +171,9 @@ __all__ = [
     "Dataset",
     "Detector",
     "ExxError",
+    "Fields",
     "Finding",
+    "Format",
     "GroundedAnswers",
     "HubFile",
     "Item",
@@ -166,10 +182,12 @@ __all__ = [
     "JobState",
     "JobStatus",
     "Json",
+    "Layout",
     "Loaded",
     "Metric",
     "MetricAnalysis",
     "Obtained",
+    "OnError",
     "OnlineBackend",
     "PairedBlock",
     "PairedSample",
@@ -180,20 +198,26 @@ __all__ = [
     "PromptTexts",
     "Provenance",
     "QuotaReached",
+    "ReadLog",
     "Reporter",
     "Request",
     "RequestId",
     "Response",
     "Results",
+    "Row",
     "Run",
     "Scorer",
     "Source",
+    "Spread",
     "Study",
     "StudyAnalysis",
     "Throttled",
     "Transient",
+    "UnusableRow",
     "Usage",
     "best_f1",
+    "check_characters",
+    "format_of",
     "hookimpl",
     "load_results",
     "local_digest",
@@ -205,6 +229,10 @@ __all__ = [
     "obtain",
     "obtain_from_hub",
     "read_columns",
+    "read_rows",
+    "shown",
+    "signed_sum_tail",
+    "signed_sum_tilt",
     "write_text",
 ]
 __version__ = "0.1.0"

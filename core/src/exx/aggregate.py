@@ -15,7 +15,7 @@ from attrs import asdict, evolve, frozen
 
 from exx.records import Address, Finding, Json
 from exx.results import Results
-from exx.verdict import VerdictRow, judged, render_table, table_header
+from exx.verdict import Rules, VerdictRow, judged, render_table, table_header
 from exx.wording import where
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#])")
@@ -79,13 +79,15 @@ class Overview:
         return list(dict.fromkeys(row.verdict.address for row in self.rows))
 
 
-def overview(trials: Sequence[TrialResults], adjustments: Iterable[Any] = (), *, alpha: float = 0.05) -> Overview:
+def overview(
+    trials: Sequence[TrialResults], adjustments: Iterable[Any] = (), *, rules: Rules | None = None
+) -> Overview:
     """Judge the primary metrics of several trials together.
 
     Args:
         trials: Those of one run.
         adjustments: Adjustments of p-values, as plugins offer them; each is given one family.
-        alpha: How small an adjusted p-value must be.
+        rules: What the verdict goes by; None for the defaults.
 
     Raises:
         DataError: A trial's results are damaged.
@@ -96,7 +98,10 @@ def overview(trials: Sequence[TrialResults], adjustments: Iterable[Any] = (), *,
         hypotheses = list(adjustment.adjust(hypotheses, names))
     adjusted = {(finding.metric, finding.address): finding for finding in hypotheses if finding.q_value is not None}
     rows = [
-        TrialRow(trial=trial.slug, verdict=_judged(row, adjusted.get((_name(trial, row.metric), row.address)), alpha))
+        TrialRow(
+            trial=trial.slug,
+            verdict=_judged(row, adjusted.get((_name(trial, row.metric), row.address)), rules or Rules()),
+        )
         for trial in trials
         if trial.results
         for row in trial.results.verdict()
@@ -125,10 +130,10 @@ def _name(trial: TrialResults, metric: str) -> str:
     return f"{trial.slug}{_SEPARATOR}{metric}"
 
 
-def _judged(row: VerdictRow, finding: Finding | None, alpha: float) -> VerdictRow:
+def _judged(row: VerdictRow, finding: Finding | None, rules: Rules) -> VerdictRow:
     if finding is None:
-        return judged(evolve(row, q_value=None), alpha)
-    return judged(evolve(row, p_value=finding.p_value, q_value=finding.q_value), alpha)
+        return judged(evolve(row, q_value=None), rules)
+    return judged(evolve(row, p_value=finding.p_value, q_value=finding.q_value), rules)
 
 
 # --- the report ------------------------------------------------------------------------------------------------------

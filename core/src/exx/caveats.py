@@ -26,6 +26,7 @@ def caveats(results: Results) -> list[str]:
     checks = (
         _intention,
         _unknown,
+        _arms_unlike,
         _failures,
         _truncation,
         _lost_pairs,
@@ -52,6 +53,10 @@ def _unknown(results: Results) -> Iterator[str]:
         yield f"per_item_scores.csv is not at hand: {unseen}."
     elif any(arm.failed is None or arm.truncated is None for arm in results.arms):
         yield "The score file does not say how many requests failed and how many answers were cut off."
+
+
+def _arms_unlike(results: Results) -> Iterator[str]:
+    yield from results.arms_unlike()
 
 
 def _arms(results: Results) -> list[ArmCounts]:
@@ -132,21 +137,24 @@ def _groups(results: Results) -> Iterator[str]:
         grouped, groups = sum(c.grouped for c in counts), sum(c.groups for c in counts)
         if groups >= grouped:
             continue
+        here = [row for row in rows if row.address == place]
         yield (
             f"{_sentence(place)}: {grouped:,} questions come in {groups:,} groups (questions on one passage, say), and "
-            "those of a group tend to go right or wrong together. Intervals and p-values treat them as independent and "
-            f"may look surer than they are.{_by_groups(row for row in rows if row.address == place)}"
+            f"those of a group tend to go right or wrong together.{''.join(map(_by_groups, here))}"
         )
 
 
-def _by_groups(rows: Iterable[VerdictRow]) -> str:
-    spreads = [
-        f" Resampling whole groups gives {points(row.group_low)} to {points(row.group_high)} points for {row.title}, "
-        f"instead of {points(row.low)} to {points(row.high)}."
-        for row in rows
-        if row.group_low is not None
-    ]
-    return "".join(spreads)
+def _by_groups(row: VerdictRow) -> str:
+    if row.design_effect is None:
+        return (
+            f" The interval and the p-value of {row.title} treat them as independent and may look surer than they are."
+        )
+    if row.low_items is None:
+        return f" The interval of {row.title} allows for that."
+    return (
+        f" The interval of {row.title} allows for that ({points(row.low)} to {points(row.high)} points); taking all "
+        f"questions as independent it would be {points(row.low_items)} to {points(row.high_items)}."
+    )
 
 
 def _many_answers(results: Results) -> Iterator[str]:

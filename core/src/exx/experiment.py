@@ -79,7 +79,14 @@ class Experiment:
 
     @cached_property
     def backend(self) -> Bound:
-        """The backend that answers."""
+        """The backend that answers: the one the config names, or what that one says is to be used without batches."""
+        named = self._named_backend
+        if self.config.use_batch_api or not getattr(named.instance, "batch", False):
+            return named
+        return self._online(named)
+
+    @cached_property
+    def _named_backend(self) -> Bound:
         return self._bind("backend", self.config.backend, "backend")
 
     @cached_property
@@ -90,7 +97,7 @@ class Experiment:
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
         """Every trial, in order."""
-        return expand_trials(self.config, self.backend.call("default_model"), self.narrowing)
+        return expand_trials(self.config, self._named_backend.call("default_model"), self.narrowing)
 
     @cached_property
     def datasets(self) -> tuple[Bound, ...]:
@@ -180,7 +187,7 @@ class Experiment:
     def portable(self) -> Config:
         """The config with the paths among its datasets' and its backend's options made absolute."""
         refs = tuple(_absolute(bound) for bound in self.datasets)
-        return evolve(self.config, datasets=refs, backend=_absolute(self.backend))
+        return evolve(self.config, datasets=refs, backend=_absolute(self._named_backend))
 
     def check(self) -> None:
         """Bind everything, so that every problem of a config shows before anything runs."""
@@ -260,6 +267,23 @@ class Experiment:
             options = (shared(offer) if shared else {}) | dict(ref.options)
             bound.append(self._instance(offer, options, f"{where}[{index}]", ref.options))
         return tuple(bound)
+
+    def _online(self, named: Bound) -> Bound:
+        """The backend that stands in for one that asks by batches."""
+        where = "use_batch_api"
+        if not hasattr(named.instance, "online"):
+            problem = f"{self.origin.locate(where)}: false, and the backend {named.name!r} can only ask by batches"
+            hint = "set use_batch_api: true, or name an online backend (exx plugins list shows them)"
+            raise ConfigError(self.origin.source, [problem], hint=hint)
+        name, options = named.call("online")
+        if name not in self.registry.offers("backend"):
+            problem = f"{self.origin.locate(where)}: false, and the backend {name!r}, which {named.name!r} then uses, "
+            hint = f"pip install exx-{name.replace('_', '-')}, or set use_batch_api: true"
+            raise ConfigError(self.origin.source, [f"{problem}is not installed"], hint=hint)
+        bound = self._instance(self._find("backend", name, where), options, f"backend ({name})")
+        if getattr(bound.instance, "batch", False):
+            raise PluginError(named.name, str(named.owner), f"online() names {name!r}, which asks by batches too")
+        return bound
 
     def _bind(self, kind: str, ref: PluginRef, where: str) -> Bound:
         return self._instance(self._find(kind, ref.name, where), ref.options, where)

@@ -34,15 +34,23 @@ if TYPE_CHECKING:
     import numpy as np
 
     from exx.paired import PairedBlock, PairedSample, Study
+    from exx.reading.log import ReadLog
     from exx.results import Results
 
 
 @frozen
 class Loaded:
-    """A dataset that has been opened: its items, read as they are asked for, and where they come from."""
+    """A dataset that has been opened: its items, read as they are asked for, and where they come from.
+
+    Attributes:
+        items: The items.
+        provenance: Where they come from.
+        log: What has been skipped and counted so far: complete once the items have been read; None if nothing is ever.
+    """
 
     items: Iterable[Item]
     provenance: Provenance
+    log: ReadLog | None = None
 
 
 @runtime_checkable
@@ -177,6 +185,11 @@ class BatchBackend(Protocol):
 
     A backend may also have ``follow_ups`` (how often rows that failed are asked again in a job of their own; default 2)
     and ``job_timeout`` (seconds after which a job that is not finished is given up; default 4 days).
+
+    A backend may also have a method ``online() -> tuple[str, Mapping[str, Json]]``: name and options of the installed
+    ``OnlineBackend`` that asks the same models one by one. It takes this one's place when the config says
+    ``use_batch_api: false``; without the method, that is an error of the config. The options end up in manifests, so a
+    secret is no more than the name of an environment variable there.
     """
 
     name: ClassVar[str]

@@ -195,7 +195,8 @@ class Response:
         model: The model that answered, as it calls itself.
         error: Why there is no answer, or None.
         precision: The numbers it computed with (``BF16``, ``FP8``, …), where the service says so.
-        answered_at: When, in seconds since 1970; None: when it is stored, which is what the response store fills in.
+        answered_at: When, in seconds since 1970; None: when it is stored, which is what the response store fills in. No
+            part of what makes two responses equal.
     """
 
     key: str
@@ -206,7 +207,7 @@ class Response:
     model: str | None = None
     error: str | None = None
     precision: str | None = None
-    answered_at: float | None = None
+    answered_at: float | None = field(default=None, eq=False)
 
 
 JobState = Literal["queued", "running", "succeeded", "failed", "expired", "cancelled", "unknown"]
@@ -252,6 +253,7 @@ class JobStatus:
         processed: Rows done so far, for the display only; None if not told.
         answered: Rows with an answer, once final; None if not told. A download that holds fewer is fetched again.
         has_output: The job did not succeed, and yet there are rows to fetch.
+        conclusive: Once final: rows without an answer are not to be asked again, since the same would come of it.
         precision: The numbers the model computes with; noted for every row that does not say so itself.
     """
 
@@ -261,6 +263,7 @@ class JobStatus:
     processed: int | None = None
     answered: int | None = None
     has_output: bool = False
+    conclusive: bool = False
     precision: str | None = None
 
     @property
@@ -405,6 +408,9 @@ class Finding:
         block_level: Its entry is repeated at the level of the block (as contracts.md has it for McNemar's test of EM).
         block_path: Where in the block its entry is repeated, when not directly under the analysis's name:
             ``("tost", "em")``, say.
+        default_for: Where this finding stands among those that could give their metric its default ``p_value`` (a test
+            of "the mean difference is 0") or its default ``interval`` (one of the mean difference): of the findings on
+            a metric the highest number wins. A finding about anything else has none, and its p-value is in no family.
     """
 
     analysis: str
@@ -423,3 +429,4 @@ class Finding:
     summary: Mapping[str, Json] = field(factory=dict)
     block_level: bool = False
     block_path: tuple[str, ...] = ()
+    default_for: Mapping[str, int] = field(factory=dict)

@@ -1,8 +1,9 @@
 """The response store: one SQLite database, from a request's key to its response.
 
 A response is stored once, under the hash of everything that determines it. From this follow resume, reuse of the
-control arm, and protection from paying twice. Writes are durable when ``add`` returns: the database is in WAL mode
-with full synchronisation, so a killed process or a power cut loses at most the batch under way.
+control arm, and protection from paying twice. A failure never takes the place of an answer. Writes are durable when
+``add`` returns: the database is in WAL mode with full synchronisation, so a killed process or a power cut loses at most
+the batch under way.
 
 SQLite notices when its own structure is damaged, not when a byte of an answer is: so each row has a seal, and one whose
 seal does not fit counts as not there.
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import orjson
-from attrs import frozen
+from attrs import evolve, frozen
 
 from exx.errors import RunError
 from exx.fault import point
@@ -29,14 +30,18 @@ CacheMode = Literal["reuse", "refresh", "off"]
 _LOOKUP = 500
 _PATIENCE = 60.0
 _SEAL = 8
+_OLDEST, _AHEAD = 946_684_800.0, 300.0  # a service's clock is believed from the year 2000 to five minutes from now
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS responses (
+CREATE TABLE IF NOT EXISTS {table} (
     key BLOB PRIMARY KEY,
     buyer TEXT NOT NULL,
     failed INTEGER NOT NULL,
     response BLOB NOT NULL
 ) WITHOUT ROWID
 """
+# In ``responses`` is the best there is to each key; in ``failures`` what failed while somebody else's answer was there,
+# for the run that wanted one of its own.
+_TABLES = ("responses", "failures")
 
 
 @frozen
@@ -66,7 +71,8 @@ class ResponseStore:
             self._db.text_factory = bytes  # what a damaged row holds need not be text
             _use_log(self._db)
             self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute(_SCHEMA)
+            for table in _TABLES:
+                self._db.execute(_SCHEMA.format(table=table))
 
     def close(self) -> None:
         """Close the database."""
@@ -79,10 +85,19 @@ class ResponseStore:
         self.close()
 
     def get(self, keys: Sequence[str]) -> dict[str, Stored]:
-        """Look up responses, failed ones included; keys that are not there are left out."""
+        """Look up responses, failed ones included; keys that are not there are left out.
+
+        With ``refresh``, what failed for this run comes before what others were answered.
+        """
         found: dict[str, Stored] = {}
+        others: list[str] = []
         for key, buyer, _, body in self._select(keys):
             found[key.hex()] = Stored(_decode(key.hex(), body), buyer.decode())
+            if self.mode == "refresh" and not self._own(buyer):
+                others.append(key.hex())
+        for key, buyer, _, body in self._select(others, "failures"):
+            if self._own(buyer):
+                found[key.hex()] = Stored(_decode(key.hex(), body), buyer.decode())
         return found
 
     def missing(self, keys: Sequence[str]) -> list[str]:
@@ -90,21 +105,25 @@ class ResponseStore:
 
         With ``refresh``, an answer counts only if this run bought it.
         """
-        run = (self.buyer.partition("/")[0] + "/").encode()
         there = {
             key.hex()
             for key, buyer, failed, _ in self._select(keys)
-            if not failed and (self.mode != "refresh" or buyer.startswith(run))
+            if not failed and (self.mode != "refresh" or self._own(buyer))
         }
         return [key for key in dict.fromkeys(keys) if key not in there]
 
+    def _own(self, buyer: bytes) -> bool:
+        return buyer.startswith((self.buyer.partition("/")[0] + "/").encode())
+
     def add(self, responses: Iterable[Response]) -> None:
-        """Store a batch in one durable transaction; a later answer to the same key replaces the earlier one."""
-        rows = [_row(response, self.buyer) for response in responses]
+        """Store a batch in one durable transaction; of two answers to a key the later one stays, before any failure."""
+        batch = list(responses)
+        now = time.time()
+        rows = [_row(response, self.buyer, now) for response in batch]
         with self._told():
             try:
                 self._db.execute("BEGIN IMMEDIATE")
-                self._db.executemany("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?)", rows)
+                self._write(batch, rows)
                 point("responses written")
                 self._db.execute("COMMIT")
                 point("responses stored")
@@ -113,14 +132,26 @@ class ResponseStore:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _select(self, keys: Sequence[str]) -> Iterator[tuple[bytes, bytes, int, bytes]]:
+    def _write(self, batch: Sequence[Response], rows: Sequence[tuple[bytes, str, bool, bytes]]) -> None:
+        failed = [response.key for response in batch if response.error is not None]
+        answered = {key: buyer for key, buyer, broken, _ in self._select(failed) if not broken}
+        answered |= {key: self.buyer.encode() for key, _, broken, _ in rows if not broken}
+        best = [row for row in rows if not row[2] or row[0] not in answered]
+        self._db.executemany("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?)", best)
+        if self.mode == "refresh":
+            own = [(key,) for key, _, broken, _ in rows if not broken]
+            self._db.executemany("DELETE FROM failures WHERE key = ?", own)
+            beside = [row for row in rows if row[2] and row[0] in answered and not self._own(answered[row[0]])]
+            self._db.executemany("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)", beside)
+
+    def _select(self, keys: Sequence[str], table: str = "responses") -> Iterator[tuple[bytes, bytes, int, bytes]]:
         """Key, buyer, whether it failed, and the response: of the rows that are there and whole."""
         with self._told():
             for start in range(0, len(keys), _LOOKUP):
                 chunk = [bytes.fromhex(key) for key in keys[start : start + _LOOKUP]]
                 marks = ",".join("?" * len(chunk))
                 found = self._db.execute(
-                    f"SELECT key, buyer, failed, response FROM responses WHERE key IN ({marks})", chunk
+                    f"SELECT key, buyer, failed, response FROM {table} WHERE key IN ({marks})", chunk
                 )
                 yield from (whole for row in found if (whole := _unsealed(*row)))
 
@@ -157,7 +188,10 @@ def _use_log(database: sqlite3.Connection) -> None:
             return
 
 
-def _row(response: Response, buyer: str) -> tuple[bytes, str, bool, bytes]:
+def _row(response: Response, buyer: str, now: float) -> tuple[bytes, str, bool, bytes]:
+    told = response.answered_at
+    if told is None or not _OLDEST < told < now + _AHEAD:
+        response = evolve(response, answered_at=now)
     key, failed, body = bytes.fromhex(response.key), response.error is not None, _encode(response)
     return key, buyer, failed, _seal(key, buyer.encode(), failed, body) + body
 
@@ -178,6 +212,8 @@ def _encode(response: Response) -> bytes:
             response.request_id,
             response.model,
             _encodable(response.error),
+            response.precision,
+            response.answered_at,
         ]
     )
 
@@ -190,5 +226,6 @@ def _encodable(text: str | None) -> str | None:
 
 
 def _decode(key: str, blob: bytes) -> Response:
-    text, finish, prompt, completion, cached, request_id, model, error = orjson.loads(blob)
-    return Response(key, text, finish, Usage(prompt, completion, cached), request_id, model, error)
+    # Rows of the first stores end here: they do not say when and how precisely a model answered.
+    text, finish, prompt, completion, cached, request_id, model, error, *more = orjson.loads(blob)
+    return Response(key, text, finish, Usage(prompt, completion, cached), request_id, model, error, *more)

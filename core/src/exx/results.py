@@ -21,11 +21,22 @@ from attrs import define, frozen
 from exx.answers import ArmCounts, Example, count_answers, find_examples
 from exx.caveats import caveats
 from exx.config.schema import Config, Verdict
+from exx.drift import ArmAnswered, differences, read_answered
 from exx.errors import DataError
 from exx.methods import Method, describe
 from exx.records import Address, Finding, Json, Metric
 from exx.rows import read_columns
-from exx.verdict import VerdictRow, render_table, table_header, verdict_rows
+from exx.verdict import (
+    GuardRow,
+    Rules,
+    VerdictRow,
+    cost_guard,
+    guard_rows,
+    render_table,
+    table_header,
+    verdict_rows,
+)
+from exx.verdict.guards import COST
 
 _MAKERS = {
     "significance.json": "exx stats --per-item-csv results/per_item_scores.csv --out-path results/significance.json",
@@ -99,6 +110,18 @@ class Results:
         return self._json("trial_manifest.json") if self.has("trial_manifest.json") else None
 
     @cached_property
+    def answered(self) -> dict[str, ArmAnswered]:
+        """When each arm was answered, by which models and how precisely; empty where the manifest does not say.
+
+        Raises:
+            DataError: The manifest's ``answered`` cannot be understood.
+        """
+        try:
+            return read_answered(self.manifest or {})
+        except (AttributeError, TypeError, ValueError) as cause:
+            raise self._damaged("trial_manifest.json", f"does not say in 'answered' when ({cause!r})") from cause
+
+    @cached_property
     def metrics(self) -> tuple[Metric, ...]:
         """What was measured: from metrics.json, else from significance.json; one without a description has its name."""
         described: Any = self._json("metrics.json") if self.has("metrics.json") else None
@@ -145,6 +168,24 @@ class Results:
         return self._verdict.alpha
 
     @property
+    def rules(self) -> Rules:
+        """What the verdict goes by."""
+        return rules_of(self._verdict)
+
+    def _usd_per_item(self) -> dict[float, float]:
+        """Dollars for one item in both arms, by temperature; what was reused would have to be paid for other items."""
+        items: dict[float, int] = {}
+        for block in self.blocks():
+            items[block.address.temp] = items.get(block.address.temp, 0) + block.content.get("n_items", 0)
+        spent: dict[float, float] = {}
+        for arm in (self.costs or {}).get("conditions", {}).values():
+            for temp, cell in arm.items():
+                usd = (cell.get("usd") or {}).get("total")
+                if usd is not None:
+                    spent[float(temp)] = spent.get(float(temp), 0.0) + usd
+        return {temp: usd / items[temp] for temp, usd in spent.items() if items.get(temp)}
+
+    @property
     def simulated(self) -> bool:
         """The answers were made up; no model was asked."""
         manifest = self.manifest or {}
@@ -176,7 +217,15 @@ class Results:
 
     def verdict(self) -> list[VerdictRow]:
         """What can be said about each metric, temperature and type; the primary metrics first."""
-        return verdict_rows(self.significance, self.metrics, self.primary, self.alpha)
+        return verdict_rows(self.significance, self.metrics, self.primary, self.rules, self._usd_per_item())
+
+    def guards(self) -> list[GuardRow]:
+        """How the metrics that must not get worse fared, and the price."""
+        rows = guard_rows(self.verdict(), self._verdict.guards)
+        if COST not in self._verdict.guards or self.costs is None:
+            return rows
+        control = self.costs.get("conditions", {}).get("control", {})
+        return rows + cost_guard(self.costs.get("difference", {}), control, self._verdict.cost_increase)
 
     def subgroup_verdict(self, block: Block) -> list[VerdictRow]:
         """The same for one part of the items alone, such as one dataset.
@@ -184,7 +233,7 @@ class Results:
         Where the part holds every pair of the whole, it is the same hypothesis and has the same p and q.
         """
         alone = {"results": {repr(block.address.temp): {block.address.type: block.content}}}
-        rows = verdict_rows(alone, self.metrics, self.primary, self.alpha)
+        rows = verdict_rows(alone, self.metrics, self.primary, self.rules)
         whole = {(row.metric, row.address): row for row in self.verdict()}
         return [same if (same := whole.get((row.metric, row.address))) and same.n == row.n else row for row in rows]
 
@@ -217,6 +266,10 @@ class Results:
     def caveats(self) -> list[str]:
         """What could be wrong with the verdict, in words, the weightiest first."""
         return caveats(self)
+
+    def arms_unlike(self) -> list[str]:
+        """In what the arms differ beside the prompt: the model that answered, its precision, the time; caveats too."""
+        return [] if self.simulated else list(differences(self.answered))
 
     @property
     def _verdict(self) -> Verdict:
@@ -254,6 +307,11 @@ class Results:
                 for analysis, said in entry.items():
                     if isinstance(said, dict) and "n" in said:
                         yield _nested(analysis, metric, block.address, said)
+
+
+def rules_of(verdict: Verdict) -> Rules:
+    """The rules of a config's ``verdict`` section."""
+    return Rules(alpha=verdict.alpha, margin=verdict.margin, margins=verdict.margins)
 
 
 def load_results(folder: Path | str, config: Config | None = None, *, prepared: Path | None = None) -> Results:

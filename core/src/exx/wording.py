@@ -37,3 +37,17 @@ def where(address: Address) -> str:
     """An address in words: ``open-book, temperature 0``."""
     kind = {"open": "open-book", "closed": "closed-book"}.get(address.type, address.type)
     return f"{kind}, temperature {address.temp:g}"
+
+
+def dollars(usd: float | None) -> str:
+    """An amount of money: cents, and as many decimals more as a small amount needs; a dash when it is not known."""
+    if usd is None:
+        return "–"
+    if usd == 0 or abs(usd) >= 0.995:
+        return f"${usd:,.2f}"
+    if abs(usd) < 0.000001:
+        return "less than $0.000001"
+    digits = 2
+    while round(usd, digits) == 0 or abs(usd) < 10 ** (1 - digits):
+        digits += 1
+    return f"${usd:.{digits}f}"

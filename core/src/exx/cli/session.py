@@ -196,6 +196,8 @@ def show_verdict(results: Results) -> None:
         if row.primary:
             place = where(row.address)
             say_paragraph(f"{place[:1].upper()}{place[1:]}: {row.sentence}")
+    for sentence in results.arms_unlike():
+        say_paragraph(f"Mind: {sentence}")
 
 
 @contextmanager

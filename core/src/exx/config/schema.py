@@ -32,6 +32,7 @@ def _caps(_: Any, attribute: Any, sizes: Mapping[str, int | None]) -> None:
             raise ValueError(f"'{attribute.name}.{key}' unknown key{near(key, (*known, '<dataset>_max_items'))}")
 
 
+_margin: Any = and_(gt(0.0), le(1.0))
 _positive = ge(1)
 _share = and_(ge(0.0), le(1.0))
 _temps: Any = and_(min_len(1), deep_iterable(and_(ge(0.0), le(2.0))))
@@ -174,10 +175,14 @@ class Stats:
 
 @frozen(kw_only=True)
 class Verdict:
-    """What the verdict is about: the primary metrics, and how sure is sure enough."""
+    """What the verdict is about: primary metrics and guards, what matters, and how sure is sure enough."""
 
     primary: tuple[str, ...] = field(default=("answer_match",), validator=min_len(1))
-    alpha: float = field(default=0.05, validator=and_(gt(0.0), lt(1.0)))
+    guards: tuple[str, ...] = ("false_answer_rate", "unsupported_rate", "cost")
+    margin: float | None = field(default=0.01, validator=optional(_margin))
+    margins: Mapping[str, float] = field(factory=dict, validator=_each(and_(gt(0.0), le(1.0))))
+    cost_increase: float = field(default=0.1, validator=ge(0.0))
+    alpha: float = field(default=0.05, validator=and_(gt(0.0), lt(0.5)))
 
 
 @frozen(kw_only=True)

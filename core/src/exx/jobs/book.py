@@ -46,6 +46,8 @@ class JobRecord:
             never had it.
         raw_state: The service's word for the state.
         message: What there is to say beside.
+        precision: What the model computes with, as the service says.
+        conclusive: Its rows without an answer are not asked again in this round.
         submitted_at: When the service was known to have it, in seconds since 1970.
         answered: Rows with an answer, once collected.
         failed: Rows without one, once collected.
@@ -67,6 +69,8 @@ class JobRecord:
     state: RecordState = "intended"
     raw_state: str = ""
     message: str = ""
+    precision: str | None = None
+    conclusive: bool = False
     submitted_at: float | None = None
     answered: int = 0
     failed: int = 0
@@ -82,7 +86,7 @@ class JobRecord:
     def counts(self) -> bool:
         """It was an attempt at its rows; one that ended early but got somewhere is not held against them."""
         got_somewhere = self.state in ("expired", "cancelled") and self.answered > 0
-        return not (self.settled or self.state in ("intended", "dropped") or got_somewhere)
+        return not (self.settled or self.state in ("intended", "dropped") or (got_somewhere and not self.conclusive))
 
     @property
     def place(self) -> tuple[Condition, float, int]:

@@ -22,12 +22,14 @@ class Harvest:
     Attributes:
         rows: The job's rows, ``{custom_id: key}``.
         store: Where answers go.
+        precision: Noted for rows that do not say themselves what the model computed with.
         strange: Rows of the output that are not the job's.
         repeated: Rows of the output beyond the first of each request.
     """
 
     rows: Mapping[str, str]
     store: ResponseStore
+    precision: str | None = None
     strange: int = 0
     repeated: int = 0
     _answered: set[str] = field(factory=set)
@@ -55,7 +57,7 @@ class Harvest:
         if row.custom_id in self._answered:
             return None
         self._answered.add(row.custom_id)
-        return evolve(row.response, key=key)
+        return evolve(row.response, key=key, precision=row.response.precision or self.precision)
 
     def finish(self, otherwise: str) -> int:
         """Store an error for every row that got no answer, and say how many those are.

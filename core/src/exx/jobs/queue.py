@@ -124,7 +124,7 @@ class JobQueue:
                 self._pick_up_one(record)
             elif record.counts:
                 with suppress(DataError):  # somebody removed its file; then its rows may be asked once more than else
-                    self._asked.update(self.book.rows(record.id).values())
+                    self._count(record, self.book.rows(record.id))
 
     def _pick_up_one(self, record: JobRecord) -> None:
         rows = self.book.rows(record.id)
@@ -275,7 +275,9 @@ class JobQueue:
         if status is None:
             changed = evolve(before, state="gone", raw_state="", message="the service does not know it any more")
         else:
-            changed = evolve(before, state=status.state, raw_state=status.raw_state, message=status.message)
+            told = evolve(before, state=status.state, raw_state=status.raw_state, message=status.message)
+            precision = status.precision or before.precision
+            changed = evolve(told, conclusive=status.conclusive, precision=precision)
             job.processed = min(job.record.rows, status.processed or 0)
         if changed != before:
             job.record = self._put(changed)
@@ -300,7 +302,7 @@ class JobQueue:
 
     def _collect(self, job: _Open, status: JobStatus | None) -> None:
         """Fetch, check and store the output of a job that has ended, and close it."""
-        harvest = Harvest(job.rows, self.store)
+        harvest = Harvest(job.rows, self.store, job.record.precision)
         if status is not None and (status.state == "succeeded" or status.has_output):
             for rows in chunks(self.service.fetch(job.record.id), _CHUNK):
                 self.check_stop()
@@ -313,7 +315,7 @@ class JobQueue:
         del self._open[job.record.id]
         self._through += done.answered
         if done.counts:
-            self._asked.update(job.rows.values())
+            self._count(done, job.rows)
         self._paused_until = 0.0
         self._put(done)
         if done.state == "cancelled":
@@ -323,6 +325,11 @@ class JobQueue:
         self._tell_progress()
         with suppress(Transient):  # leftovers at the service cost nothing here
             self.service.collected(done.id)
+
+    def _count(self, record: JobRecord, rows: dict[str, str]) -> None:
+        """Count an attempt at these rows; one that is conclusive counts as all that are allowed."""
+        times = self.settings.follow_ups + 1 if record.conclusive else 1
+        self._asked.update(dict.fromkeys(rows.values(), times))
 
     def _refuse_short(self, job: _Open, harvest: Harvest, status: JobStatus) -> None:
         """Don't take a download that holds fewer answers than the service counted, unless it stays at that."""

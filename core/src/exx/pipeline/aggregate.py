@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 from exx import __version__
 from exx.aggregate import Overview, TrialResults, overview, render
+from exx.config.dump import to_plain
 from exx.config.trials import Trial
 from exx.experiment import Bound
 from exx.pipeline.context import FilePhase, Outcome, Scope, TrialContext, describe_settings
 from exx.records import Json
-from exx.results import load_results
+from exx.results import load_results, rules_of
 from exx.state.files import write_json, write_text
 from exx.state.ledger import StageRecord, digest
 from exx.state.run_state import Ledger
@@ -31,7 +32,7 @@ class Aggregate(FilePhase):
         config = ctx.experiment.config
         inputs = {f"trial {trial.slug}": digest([_about(ctx, trial), _made(ctx, trial)]) for trial in _trials(ctx)}
         inputs |= {
-            "verdict": digest([config.verdict.primary, config.verdict.alpha]),
+            "verdict": digest(to_plain(config)["verdict"]),
             "simulated": str(ctx.experiment.simulated),
             "exx-core": __version__,
         }
@@ -51,7 +52,7 @@ class Aggregate(FilePhase):
 def _judged(ctx: TrialContext, trials: list[TrialResults]) -> Overview:
     adjustments = _adjustments(ctx)
     try:
-        return overview(trials, [b.instance for b in adjustments], alpha=ctx.experiment.config.verdict.alpha)
+        return overview(trials, [b.instance for b in adjustments], rules=rules_of(ctx.experiment.config.verdict))
     except (TypeError, ValueError, LookupError, AttributeError) as cause:
         if not adjustments:
             raise

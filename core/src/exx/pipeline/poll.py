@@ -13,11 +13,12 @@ import orjson
 from attrs import define, field
 
 from exx import __version__
+from exx.drift import Witness
 from exx.errors import RunError
 from exx.pipeline.asking import all_chunks, inputs_of_asking
 from exx.pipeline.context import FilePhase, Outcome, Scope, TrialContext
 from exx.pipeline.items import PreparedItems
-from exx.records import Json, Request, RequestId, Response
+from exx.records import CONDITIONS, Condition, Json, Request, RequestId, Response
 from exx.responses import Stored
 from exx.state.files import atomic_path
 from exx.state.ledger import digest
@@ -38,12 +39,20 @@ class Poll(FilePhase):
         """Join every request with its stored response; a request without one is an error, never a missing row."""
         path = ctx.results / "results_combined.jsonl"
         tally = _Tally()
+        witnesses = {condition: Witness() for condition in CONDITIONS}
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             for request, stored in _answered(ctx):
                 tally.count(request, stored, ctx)
+                witnesses[_arm(request)].see(stored.response)
                 row = result_row(request.custom_id, stored.response)
                 file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        # Beside the raw results, not in them: what they are made of is to be the same whenever it was answered.
+        ctx.ledger.document["answered"] = {arm: witness.to_json() for arm, witness in witnesses.items()}
         return Outcome(artifacts=[path], summary=tally.words(), details=tally.details())
+
+
+def _arm(request: Request) -> Condition:
+    return RequestId.decode(request.custom_id).condition
 
 
 def _answered(ctx: TrialContext) -> Iterator[tuple[Request, Stored]]:

@@ -25,11 +25,12 @@ class Report(FilePhase):
     scope: ClassVar[Scope] = "trial"
 
     def inputs(self, ctx: TrialContext) -> dict[str, str]:
-        """Everything the earlier phases made, what the report repeats of settings and plugins, and the reporters."""
+        """What the earlier phases made, what is said of settings, plugins and answers, and the reporters."""
         inputs = {name: ctx.digest_of(name) for name in _MADE_FROM}
         inputs |= {
             "config": digest(to_plain(ctx.experiment.config)),
             "trial": digest(describe_trial(ctx)),
+            "answered": digest(ctx.ledger.document.get("answered")),
             "exx-core": __version__,
         }
         return inputs | {f"reporter {bound.name}": digest(bound.stamp()) for bound in ctx.experiment.reporters}

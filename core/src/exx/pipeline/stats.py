@@ -23,12 +23,12 @@ class Stats(FilePhase):
         config = ctx.experiment.config
         inputs = {
             "scores": ctx.digest_of("score"),
-            "predictions": ctx.digest_of("parse"),
-            "pricing": digest(to_plain(config).get("pricing")),
             "stats": digest(to_plain(config)["stats"]),
             "primary metrics": digest(config.verdict.primary),
             "exx-core": __version__,
         }
+        if any(bound.instance.level == "study" for bound in ctx.experiment.analyses):  # only these look at tokens
+            inputs |= {"predictions": ctx.digest_of("parse"), "pricing": digest(to_plain(config).get("pricing"))}
         return inputs | {f"analysis {bound.name}": digest(bound.stamp()) for bound in ctx.experiment.analyses}
 
     def run(self, ctx: TrialContext) -> Outcome:
