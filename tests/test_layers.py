@@ -21,7 +21,7 @@ LAYERS = (
     ("errors", "fault"),
     ("lattice", "records", "spread"),
     ("config.paths", "downloads", "paired", "rows", "text", "wording"),
-    ("answers", "drift", "hub", "interfaces", "observe", "reading", "responses", "state", "verdict"),
+    ("answers", "drift", "hub", "interfaces", "observe", "plots", "reading", "responses", "state", "verdict"),
     ("caveats", "hookspecs", "jobs", "sources"),
     ("config", "plugins"),
     ("costs",),
