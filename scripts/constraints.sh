@@ -10,6 +10,7 @@ compile() { .venv/bin/uv pip compile --quiet --upgrade --universal --python-vers
 HEADER
     {
         for folder in core prompts plugins/*/exx-* contrib_*/exx-*; do
+            [ "$folder" != plugins/detectors/exx-nli ] || continue # its versions are in scripts/setup_nli.sh
             if [ -f "$folder/pyproject.toml" ]; then echo "--editable ./$folder"; fi
         done | compile --fork-strategy fewest --group pyproject.toml:dev
         # The package of the small model asks for another program to run it; only its weights are used.

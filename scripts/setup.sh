@@ -9,6 +9,7 @@ venv=.venv
 python="$venv/bin/python"
 stamp="$venv/.exx-stamp"
 model=contrib_backends/exx-llamacpp
+extra=plugins/detectors/exx-nli # torch is large: make setup-nli
 made_with="$(sed -n 2p "$stamp" 2>/dev/null || true)"
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -64,7 +65,8 @@ remove_departed() {
 install_packages() {
     set -- --group dev
     for folder in core prompts plugins/*/exx-* contrib_*/exx-*; do
-        if [ "$folder" != "$model" ] && [ -f "$folder/pyproject.toml" ]; then set -- "$@" --editable "$folder"; fi
+        case "$folder" in "$model" | "$extra") continue ;; esac
+        if [ -f "$folder/pyproject.toml" ]; then set -- "$@" --editable "$folder"; fi
     done
     say "3/4 $((($# - 2) / 2)) packages of this tree, what they need, and the tools (some 230 MB the first time)"
     install "$@"

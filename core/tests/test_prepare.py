@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -16,9 +18,13 @@ from lab import Lab
 from exx.errors import ConfigError, DataError, PluginError
 from exx.interfaces import Loaded
 from exx.pipeline.context import RunOptions
+from exx.pipeline.describe import notes_of, table_of
 from exx.pipeline.phases import choose
-from exx.pipeline.prepare import select
+from exx.pipeline.prepare import group_repeats, select, share
+from exx.plugins import load_plugins
+from exx.reading.log import ReadLog, UnusableRow
 from exx.records import Item, Provenance
+from exx.sources import Source
 
 PREPARE = choose("prepare")
 
@@ -51,6 +57,80 @@ def test_caps_leave_out_and_never_reorder(count: int, opened: int, closed: int, 
     whole = {kind: [i for i in everything if i.type == kind] for kind in ("open", "closed")}
     for kind, chosen in by_type.items():
         assert chosen == whole[kind][: len(chosen)]
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30), st.integers(0, 30), st.integers(0, 2**31))
+def test_a_cap_is_shared_by_all_datasets(one: int, two: int, small: int, large: int, seed: int) -> None:
+    """It holds for their sum, is used up, and a larger one only adds items to each."""
+    small, large = sorted((small, large))
+    pools = [made(one, "d"), made(two, "e")]
+    few, many = (share(pools, None, {"closed_book_max_items": cap}, seed) for cap in (small, large))
+
+    closed = sum(item.type == "closed" for pool in pools for item in pool)
+    assert sum(item.type == "closed" for kept in few for item in kept) == min(small, closed)
+    assert sum(item.type == "open" for kept in few for item in kept) == one + two - closed
+    for pool, less, more in zip(pools, few, many, strict=True):
+        assert set(less) <= set(more) <= set(pool)
+        assert [item for item in more if item in less] == less
+
+
+@given(st.integers(0, 20), st.integers(0, 20), st.integers(0, 30), st.integers(0, 2**31))
+def test_limits_are_prefixes_under_a_cap_too(small: int, large: int, cap: int, seed: int) -> None:
+    """The cap first, then the first items of each dataset."""
+    small, large = sorted((small, large))
+    pools = [made(20, "d"), made(9, "e")]
+    sizes = {"open_book_max_items": cap, "closed_book_max_items": cap}
+    few, many = (share(pools, limit, sizes, seed) for limit in (small, large))
+
+    assert few == [kept[:small] for kept in many]
+
+
+def test_a_large_dataset_gets_the_larger_share_of_a_cap() -> None:
+    """About as much as its share of the type: 300 of 400 get 75 of 100, give or take a few."""
+    large, small = share([made(450, "d"), made(150, "e")], None, {"closed_book_max_items": 100}, 1337)
+
+    closed = sum(item.type == "closed" for item in large)
+    assert 62 <= closed <= 88 and sum(item.type == "closed" for item in small) == 100 - closed
+
+
+def test_real_questions_have_an_order_that_limits_only_cut_off(lab: Lab) -> None:
+    """The first 100 of each of three real datasets are the first of the first 200; the caps hold for their sum."""
+    folder = Path(os.environ.get("EXX_TEST_DATA", "/nowhere"))
+    if not (folder / "squad2").is_dir():
+        pytest.skip("EXX_TEST_DATA names no folder with real datasets")
+    files = {
+        "squad_v2": "squad2/dev-v2.0.json",
+        "triviaqa": "triviaqa/unfiltered-dev.nocontext.derived.json",
+        "nq_open": "nq_open/NQ-open.dev.jsonl",
+    }
+    registry = load_plugins()
+    pools = []
+    for name, file in files.items():
+        if name not in registry.offers("dataset"):
+            pytest.skip(f"the dataset {name} is not installed")
+        dataset = registry.find("dataset", name).cls(source=Source.parse(str(folder / file)))
+        pools.append(list(dataset.load().items))
+    few, many = (share(pools, limit, {}, 1337) for limit in (100, 200))
+
+    assert [len(kept) for kept in many] == [200, 200, 200]
+    assert few == [kept[:100] for kept in many]
+    capped = share(pools, None, {"closed_book_max_items": 1500, "open_book_max_items": 1000}, 1337)
+    assert len(capped[0]) == 1000 and len(capped[1]) + len(capped[2]) == 1500
+    assert all(kept == whole[: len(kept)] for kept, whole in zip(capped, share(pools, None, {}, 1337), strict=True))
+
+
+def test_items_that_ask_the_same_share_a_group() -> None:
+    """They are not independent; one that has a group keeps it."""
+    asked = [
+        Item("d", "1", "q", ("a",)),
+        Item("d", "2", "r", ("a",)),
+        Item("d", "3", "q", ("b",)),
+        Item("d", "4", "q", ("b",), context="p", group="own"),
+    ]
+    one, two, three, four = group_repeats(asked)
+
+    assert one.group == three.group is not None
+    assert (two.group, four.group) == (None, "own")
 
 
 @given(st.permutations(made(12)), st.integers(0, 2**31))
@@ -87,7 +167,7 @@ def test_items_and_their_manifest_are_written_and_published(lab: Lab) -> None:
         assert (lab.folder / "data" / "prepared" / path.name).read_bytes() == path.read_bytes()
 
 
-def dataset(*items: Item, name: str = "odd", error: Exception | None = None) -> type[Any]:
+def dataset(*items: Item, name: str = "odd", error: Exception | None = None, log: ReadLog | None = None) -> type[Any]:
     """A dataset class of these items."""
 
     @frozen
@@ -103,7 +183,7 @@ def dataset(*items: Item, name: str = "odd", error: Exception | None = None) -> 
                 if error is not None:
                     raise error
 
-            return Loaded(stream(), Provenance("made up"))
+            return Loaded(stream(), Provenance("made up"), log)
 
     Odd.name = name
     return Odd
@@ -116,6 +196,54 @@ def refused(lab: Lab, *classes: type[Any], kind: type[Exception] = DataError, **
     with pytest.raises(kind, match=r".") as caught:
         lab.run(**{"phases": PREPARE, "datasets": names, **changes})
     return str(caught.value)
+
+
+def test_what_was_read_and_what_was_skipped_is_in_the_manifest(lab: Lab) -> None:
+    """Counts by hand: two of four open-book items unanswerable; answers of 1 to 5 characters; one repeated question."""
+    items = [
+        Item("odd", "1", "q", ("a", "abc"), context="p", group="g"),
+        Item("odd", "2", "r", ("abcde",), context="p", group="g"),
+        Item("odd", "3", "s", (), context="p", is_unanswerable=True, group="g"),
+        Item("odd", "4", "t", (), context="p", is_unanswerable=True, group="g"),
+        Item("odd", "5", "u", ("a",)),
+        Item("odd", "6", "u", ("a",)),
+    ]
+    log = ReadLog("odd.jsonl", "skip")
+    log.refuse(7, UnusableRow("is empty", "answers"))
+    log.count("answer types", "Numerical")
+    lab.plugin.classes = {**lab.plugin.classes, "datasets": [dataset(*items, log=log)]}
+    lab.run(phases=PREPARE, datasets=["odd"], options=RunOptions(limit_items=2))
+    manifest = json.loads((lab.folder / "data" / "prepared" / "prepared_manifest.json").read_text())
+    (described,) = manifest["datasets"]
+
+    assert described["read"] == {
+        "items": 6,
+        "open_book": 4,
+        "closed_book": 2,
+        "unanswerable": 2,
+        "unanswerable_share": 0.5,
+        "answer_characters": {"median": 1, "max": 5},
+        "answers_per_item": {"median": 1.0, "max": 2},
+        "duplicate_questions": 1,
+        "counts": {"answer types": {"Numerical": 1}},
+    }
+    first = {"place": "line 7", "field": "answers", "reason": "is empty"}
+    assert described["skipped"] == {"count": 1, "first": [first]}
+    header, (row,) = table_of(manifest["datasets"])
+    assert dict(zip(header, row, strict=True)) == {
+        "dataset": "odd",
+        "read": "6",
+        "kept": "2",
+        "open": "4",
+        "closed": "2",
+        "unanswerable": "2 (50.0%)",
+        "answer length": "1, at most 5",
+        "duplicates": "1",
+        "skipped": "1",
+    }
+    lines = ["odd: answer types: Numerical 1", "odd: skipped line 7: answers: is empty"]
+    assert notes_of(manifest["datasets"]) == lines
+    assert lab.state()["stage_status"]["prepare"]["summary"].endswith("of odd; 1 row that could not be used skipped")
 
 
 def test_an_id_that_occurs_twice_is_named(lab: Lab) -> None:

@@ -109,7 +109,7 @@ def slug(heading: str) -> str:
 # --- commands --------------------------------------------------------------------------------------------------------
 def targets() -> set[str]:
     """Name the targets of the Makefile."""
-    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+    return set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text("utf-8"), re.M))
 
 
 def commands(block: Block) -> list[list[str]]:
@@ -147,8 +147,10 @@ def _parsing_error(words: list[str]) -> str | None:
 
 
 def all_commands() -> Iterator[tuple[str, click.Command]]:
-    """Every command of exx by its name, commands of groups too."""
+    """Every command of exx by its name, commands of groups too; those of plugins are told in their READMEs."""
     for name in cli.list_commands(click.Context(cli)):
+        if name in cli.extra:
+            continue
         command = cli.get_command(click.Context(cli), name)
         assert command
         yield f"exx {name}", command

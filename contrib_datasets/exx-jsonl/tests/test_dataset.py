@@ -43,8 +43,8 @@ def test_a_full_row_becomes_an_item_unchanged(tmp_path: Path) -> None:
 
 
 def test_a_small_row_is_a_closed_book_question(tmp_path: Path) -> None:
-    """A question and one answer are enough; null is as good as leaving a field out."""
-    row = {"question": "Capital of France?", "answer": "Paris", "context": None, "id": None, "group": None}
+    """A question and one answer are enough; null is as good as leaving a field out, but for the passage."""
+    row = {"question": "Capital of France?", "answer": "Paris", "id": None, "group": None}
     (item,) = items(tmp_path, [row])
 
     assert (item.dataset, item.type, item.answers, item.group) == ("jsonl", "closed", ("Paris",), None)
@@ -124,7 +124,7 @@ def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
 @given(question=TEXTS, answers=st.lists(TEXTS, min_size=1, max_size=4), context=st.none() | TEXTS)
 def test_texts_survive_whatever_they_hold(tmp_path_factory, question: str, answers: list[str], context) -> None:
     """Any text without white space around it arrives as it is, escaped or not, and answers keep their order."""
-    row = {"question": question, "answers": answers, "context": context}
+    row = {"question": question, "answers": answers} | ({"context": context} if context else {})
     for escaped in (True, False):
         text = json.dumps(row, ensure_ascii=escaped)
         (item,) = items(tmp_path_factory.mktemp("t"), text)
@@ -152,7 +152,10 @@ def test_texts_survive_whatever_they_hold(tmp_path_factory, question: str, answe
         ('{"question": "a", "answers": ["x", ""]}', '"answers" holds an empty text'),
         ('{"question": "a", "answer": ["x"]}', '"answer" must be one text, found ["x"]\n  → a list goes under'),
         ('{"question": "a", "answer": "x", "answers": ["x"]}', 'has both "answer" and "answers"'),
-        ('{"question": "a", "answer": "x", "context": " "}', '"context" is empty\n  → leave it out, or say null'),
+        (
+            '{"question": "a", "answer": "x", "context": " "}',
+            '"context" is empty\n  → leave it out if',
+        ),
         ('{"question": "a", "answer": "x", "context": ["p"]}', '"context" must be a text, found ["p"]'),
         ('{"question": "a", "answer": "x", "id": 1.5}', '"id" must be a text, found 1.5'),
         ('{"question": "a", "answer": "x", "id": true}', '"id" must be a text, found true'),
@@ -165,7 +168,7 @@ def test_texts_survive_whatever_they_hold(tmp_path_factory, question: str, answe
         ('"text"', 'expected an object such as {"question": "…", "answers": ["…"]}, found "text"'),
         ("question,answer", "not valid JSON, at column 1: "),
         ('{"question": "a", "answer": "x"} {}', "not valid JSON, at column 34: "),
-        ("[", "this looks like one JSON array; each line must be one whole object"),
+        ("[", "this looks like one JSON array: name the file .json; otherwise each line must be one whole object"),
         ("{", "this looks like an object spread over several lines; each line must be one whole object"),
         (f'{{"question": "a", "answers": "{"x" * 100}"}}', f'found "{"x" * 58}…'),
     ],
@@ -198,19 +201,41 @@ def test_a_repeated_id_is_told_with_both_lines(tmp_path: Path) -> None:
         items(tmp_path, rows)
 
 
-def test_a_repeated_question_without_ids_is_told_as_such(tmp_path: Path) -> None:
-    """A person who gave no ids is not told about ids they never saw."""
-    rows = [{"question": "a", "answer": "x", "context": "p"}] * 2
+def test_a_repeated_question_without_ids_is_kept_apart(tmp_path: Path) -> None:
+    """It may be meant, as when the answers differ; ``exx prepare`` counts it."""
+    rows = [{"question": "a", "answer": answer, "context": "p"} for answer in "xyz"]
+    one, two, three = items(tmp_path, rows)
 
-    with pytest.raises(DataError, match="line 2: asks the same question on the same passage as line 1"):
+    assert (two.id, three.id) == (f"{one.id}#2", f"{one.id}#3")
+    assert [item.answers for item in (one, two, three)] == [("x",), ("y",), ("z",)]
+
+
+def test_a_record_without_an_id_among_others_is_told(tmp_path: Path) -> None:
+    """All rows have ids, or none: a hole is a mistake; so is every one where the config maps the column."""
+    rows = [{"id": "1", "question": "a", "answer": "x"}, {"question": "b", "answer": "x"}]
+
+    with pytest.raises(DataError, match='line 2: "id" is missing, but other rows have one\n  → give every row an id'):
         items(tmp_path, rows)
+    with pytest.raises(DataError, match='line 1: "qid" is missing'):
+        items(tmp_path, [{"qid": None, "question": "a", "answer": "x"}], columns={"id": "qid"})
+
+
+def test_a_passage_that_is_null_is_refused_or_taken_as_none(tmp_path: Path) -> None:
+    """A lost passage would quietly make a closed-book question of an open-book one."""
+    rows = [{"question": "a", "answer": "x", "context": None}]
+
+    with pytest.raises(DataError, match='line 1: "context" must be a text, found null\n  → a question without a'):
+        items(tmp_path, rows)
+    assert items(tmp_path, rows, null_context="closed_book")[0].type == "closed"
 
 
 def test_bytes_that_are_not_utf8_are_told_by_place(tmp_path: Path) -> None:
     """Latin-1 is refused with line and byte; UTF-16 by name."""
     good = '{"question": "good", "answer": "x"}\n'
 
-    with pytest.raises(DataError, match=r"line 2: byte 18 of the line \(0xe9\) is not UTF-8\n.*save the file as UTF-8"):
+    with pytest.raises(
+        DataError, match=r"line 2: question: byte 18 of the line \(0xe9\) is not UTF-8\n.*save the file as"
+    ):
         items(tmp_path, good.encode() + '{"question": "caf\xe9"}'.encode("latin-1"))
     with pytest.raises(DataError, match="the file is UTF-16"):
         items(tmp_path, good.encode("utf-16"))
@@ -244,11 +269,169 @@ def test_a_file_that_is_not_there_has_no_digest(tmp_path: Path) -> None:
         absent.load()
 
 
-@pytest.mark.parametrize("options", [{"sha256": "abc"}, {"dataset": ""}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sha256": "abc"},
+        {"dataset": ""},
+        {"columns": {"questoin": "q"}},
+        {"columns": {"answer": "a", "answers": "b"}},
+        {"format": "xlsx"},
+        {"delimiter": ";;"},
+        {"null_context": "drop"},
+        {"on_error": "ignore"},
+        {"answer_separator": ""},
+    ],
+)
 def test_unusable_options_are_refused(options: dict) -> None:
     """Options are checked when they are read."""
     with pytest.raises(ValueError, match=next(iter(options))):
         Jsonl(source=Source.parse("items.jsonl"), **options)
+
+
+CSV = "id,question,answers,context,is_unanswerable\n"
+WANTED = [
+    Item(
+        "jsonl", "1", "Who?", ("Ada", "A. L."), context="By Ada.", group=hashlib.sha256(b'["By Ada."]').hexdigest()[:16]
+    ),
+    Item("jsonl", "2", "When?", (), "By Ada.", True, hashlib.sha256(b'["By Ada."]').hexdigest()[:16]),
+]
+
+
+def table(path: Path, content: bytes | str, name: str = "items.csv", **options) -> list[Item]:
+    """The items of a table with this content."""
+    file = path / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return list(Jsonl(source=Source.parse(str(file)), **options).load().items)
+
+
+def test_csv_gives_the_items_that_json_gives(tmp_path: Path) -> None:
+    """With answers as a JSON list or separated, flags in any case, a mark, semicolons, carriage returns."""
+    as_json = CSV + '1,Who?,"[""Ada"", ""A. L.""]",By Ada.,FALSE\n2,When?,[],By Ada.,True\n'
+    separated = "\ufeff" + CSV.replace(",", ";") + "1; Who? ;Ada | A. L.|Ada;By Ada.;\r\n2;When?;;By Ada.;1\r\n"
+
+    assert table(tmp_path, as_json) == WANTED
+    assert table(tmp_path, separated, answer_separator="|") == WANTED
+    assert table(tmp_path, separated.replace(";", "\t"), "items.tsv", answer_separator="|") == WANTED
+
+
+def test_columns_may_have_other_names(tmp_path: Path) -> None:
+    """The map takes them from a table, and from within the objects of JSON."""
+    columns = {"id": "qid", "question": "prompt", "answer": "gold"}
+    assert table(tmp_path, "qid,prompt,gold,answers\n1,Who?,Ada,not read\n", columns=columns)[0].answers == ("Ada",)
+
+    rows = [{"id": 1, "question": "Who?", "meta": {"gold": {"text": ["Ada"]}, "from": "By Ada."}}]
+    (item,) = items(tmp_path, rows, columns={"answers": "meta.gold.text", "context": "meta.from"})
+    assert (item.answers, item.context) == (("Ada",), "By Ada.")
+
+
+def parquet(path: Path, rows: list[dict]) -> Path:
+    """A Parquet file of these rows."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pylist(rows), path / "items.parquet", row_group_size=2)
+    return path / "items.parquet"
+
+
+def test_parquet_gives_the_items_that_json_gives(tmp_path: Path) -> None:
+    """Row groups, lists and structs; NaN is a missing value; other columns are not even read."""
+    rows = [
+        {
+            "id": 1,
+            "question": "Who?",
+            "answers": ["Ada", "A. L."],
+            "context": "By Ada.",
+            "is_unanswerable": None,
+            "x": 1.5,
+        },
+        {"id": 2, "question": "When?", "answers": None, "context": "By Ada.", "is_unanswerable": True, "x": None},
+    ]
+    assert list(Jsonl(source=Source.parse(str(parquet(tmp_path, rows)))).load().items) == WANTED
+
+    empty = [
+        {"question": "Who?", "answer": "Ada", "group": float("nan")},
+        {"question": "q", "answer": "a", "group": 1.5},
+    ]
+    with pytest.raises(DataError, match=r'items\.parquet: row 1: "group" must be a text, found 1\.5'):
+        list(Jsonl(source=Source.parse(str(parquet(tmp_path, empty)))).load().items)
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "words"),
+    [
+        (CSV + "1,nan,[],x,", {}, 'line 2: "question" must be a text, found an empty cell or NaN'),
+        (CSV + "1,Who?,nan,x,", {}, "line 2: answers: no right answer is given"),
+        (CSV + "1,Who?,Ada,x,", {}, 'line 2: "answers" must be a list of texts, found "Ada"\n  → write a JSON list'),
+        (CSV + "1,Who?,[Ada],x,", {}, 'line 2: "answers" begins like a JSON list, but is none: '),
+        (CSV + '1,Who?,"[""Ada"", NaN]",x,', {}, 'line 2: "answers" must hold text, found NaN'),
+        (
+            CSV + "1,Who?,Ada,,",
+            {"answer_separator": "|"},
+            'line 2: "context" must be a text, found an empty cell or NaN',
+        ),
+        (CSV + "1,Who?,Ada,x,yes", {}, 'line 2: "answers" must be'),
+        (
+            CSV + "1,Who?,Ada,x,yes",
+            {"answer_separator": "|"},
+            'line 2: "is_unanswerable" must be true or false, found "yes"',
+        ),
+        (CSV + ",Who?,Ada,x,", {"answer_separator": "|", "columns": {"id": "id"}}, 'line 2: "id" is missing'),
+        ("id,Question\n1,Who?", {}, 'line 1: unknown field "Question", did you mean "question"?'),
+        (
+            "id,text\n1,Who?",
+            {},
+            'line 1: "question" is required, but missing; fields found: "id", "text"\n  → if it has',
+        ),
+        (CSV, {"columns": {"question": "prompt"}}, 'line 1: there is no "prompt"; fields found: "id", "question", '),
+        (CSV, {"columns": {"answers": "answer"}}, 'line 1: there is no "answer", did you mean "answers"?'),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_told(tmp_path: Path, content: str, options: dict, words: str) -> None:
+    """File, line, column, what was expected, what was found, what to do."""
+    with pytest.raises(DataError, match=r"items\.csv, line ") as caught:
+        table(tmp_path, content, **options)
+    assert words in str(caught.value)
+
+
+def test_a_mapped_field_that_no_row_has_is_told(tmp_path: Path) -> None:
+    """Otherwise every question would quietly lose its passage."""
+    rows = [{"question": "a", "answer": "x", "text": "p"}]
+
+    with pytest.raises(DataError, match=r'no row has a field "passage"\n  → `columns\.context` names it'):
+        items(tmp_path, rows, columns={"context": "passage"})
+    with pytest.raises(DataError, match='line 1: there is no "txt", did you mean "text"'):
+        items(tmp_path, rows, columns={"context": "txt"})
+
+
+def test_rows_that_cannot_be_used_are_skipped_and_listed(tmp_path: Path) -> None:
+    """Count, line, field and reason; the others are as without them."""
+    bad = '{"id": "2", "question": "b", "answers": "x"}\n[\n{"id": "1", "question": "c", "answer": "x"}\n'
+    loaded = dataset(tmp_path, '{"id": "1", "question": "a", "answer": "x"}\n' + bad, on_error="skip").load()
+
+    assert [item.question for item in loaded.items] == ["a"]
+    assert loaded.log is not None and loaded.log.skipped == 3
+    assert [(row.place, row.field) for row in loaded.log.first] == [
+        ("line 2", "answers"),
+        ("line 3", ""),
+        ("line 4", "id"),
+    ]
+
+
+@given(rows=st.lists(st.tuples(TEXTS, st.lists(TEXTS, min_size=1, max_size=3)), min_size=1, max_size=4))
+def test_texts_survive_csv(tmp_path_factory, rows: list) -> None:
+    """Any text in any cell, but for what means that a cell is empty, and a carriage return of a file in text mode."""
+    import csv
+
+    path = tmp_path_factory.mktemp("c") / "items.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["question", "answers"])
+        writer.writerows([[question, json.dumps(answers)] for question, answers in rows])
+    found = list(Jsonl(source=Source.parse(str(path)), missing=()).load().items)
+
+    assert [item.question for item in found] == [question for question, _ in rows]
+    assert [item.answers for item in found] == [tuple(dict.fromkeys(answers)) for _, answers in rows]
 
 
 def test_the_plugin_offers_the_dataset() -> None:

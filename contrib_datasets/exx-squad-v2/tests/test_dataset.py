@@ -186,7 +186,7 @@ def second_question(document: dict[str, Any]) -> dict[str, Any]:
         (lambda d: d.update(data=[]), "holds no questions"),
         (lambda d: d["data"].append("x"), 'data[2]: expected an object, found "x"'),
         (lambda d: first_paragraph(d).pop("context"), "data[0].paragraphs[0].context: required, but missing"),
-        (lambda d: first_paragraph(d).update(context=" "), "data[0].paragraphs[0].qas[0].context: is empty"),
+        (lambda d: first_paragraph(d).update(context=" "), "data[0].paragraphs[0].context: is empty"),
         (lambda d: second_question(d).pop("id"), f"{Q}.id: required, but missing; fields found: question"),
         (lambda d: second_question(d).update(id=7), f"{Q}.id: expected text, found 7"),
         (
@@ -209,7 +209,7 @@ def second_question(document: dict[str, Any]) -> dict[str, Any]:
         ),
         (lambda d: second_question(d)["answers"].append("x"), f'{Q}.answers[0]: expected an object, found "x"'),
         (lambda d: second_question(d)["answers"].append({}), f"{Q}.answers[0].text: required, but missing"),
-        (lambda d: second_question(d)["answers"].append({"text": ""}), f"{Q}.answers[0]: is empty"),
+        (lambda d: second_question(d)["answers"].append({"text": ""}), f"{Q}.answers[0].text: is empty"),
     ],
 )
 def test_a_bad_record_is_told_by_its_place(tmp_path: Path, change: Change, words: str) -> None:
@@ -220,6 +220,35 @@ def test_a_bad_record_is_told_by_its_place(tmp_path: Path, change: Change, words
     with pytest.raises(DataError, match=r"dev\.json: ") as caught:
         items(write_json(tmp_path / "dev.json", document))
     assert words in str(caught.value)
+
+
+def test_bad_records_are_skipped_and_counted(tmp_path: Path) -> None:
+    """A question alone, or every question of a passage that is null; what is left is unchanged."""
+    document = copy.deepcopy(DOCUMENT)
+    second_question(document).pop("id")
+    path = write_json(tmp_path / "dev.json", document)
+    loaded = SquadV2(source=Source.parse(str(path)), on_error="skip").load()
+    assert list(loaded.items) == [ITEMS[0], ITEMS[2]]
+    assert loaded.log is not None
+    assert [(row.place, row.field) for row in loaded.log.first] == [(Q, "id")]
+
+    first_paragraph(document)["context"] = None
+    loaded = SquadV2(source=Source.parse(str(write_json(path, document))), on_error="skip").load()
+    assert list(loaded.items) == ITEMS[2:]
+    assert loaded.log is not None and loaded.log.skipped == 2
+
+
+def test_the_hubs_rows_may_be_lines(tmp_path: Path) -> None:
+    """JSON Lines of the same rows give the same items; a passage that is null is told by line and field."""
+    rows = hub_rows(DOCUMENT)
+    path = tmp_path / "dev.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert items(path) == ITEMS
+
+    rows[1]["context"] = None
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(DataError, match=r"dev\.jsonl, line 2: context: expected text, found null"):
+        items(path)
 
 
 def test_a_file_of_version_1_is_recognised(tmp_path: Path) -> None:

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     )
     from exx.results import Results, load_results
     from exx.rows import read_columns
+    from exx.runs.adopt import Adopted, adopt, jobs_of_run
     from exx.sources import HubFile, Obtained, Source, local_digest, obtain, obtain_from_hub
     from exx.spread import Spread
     from exx.state.files import write_text
@@ -137,6 +138,7 @@ _HOMES = {
         "Usage",
     ),
     "results": ("Results", "load_results"),
+    "runs.adopt": ("Adopted", "adopt", "jobs_of_run"),
     "rows": ("read_columns",),
     "sources": ("HubFile", "Obtained", "Source", "local_digest", "obtain", "obtain_from_hub"),
     "spread": ("Spread",),
@@ -159,6 +161,7 @@ __all__ = [
     "Abstention",
     "Address",
     "Adjustment",
+    "Adopted",
     "AnsweredItem",
     "BackendError",
     "BatchBackend",
@@ -215,10 +218,12 @@ __all__ = [
     "Transient",
     "UnusableRow",
     "Usage",
+    "adopt",
     "best_f1",
     "check_characters",
     "format_of",
     "hookimpl",
+    "jobs_of_run",
     "load_results",
     "local_digest",
     "normalise_dpr",

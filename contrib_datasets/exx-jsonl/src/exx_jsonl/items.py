@@ -4,179 +4,191 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
-from functools import lru_cache
 from typing import Any
 
 import orjson
+from attrs import define, evolve, field
 
-from exx import DataError, Item
+from exx import DataError, Item, ReadLog, Row, UnusableRow, check_characters, shown
+from exx_jsonl.columns import Columns
 
-FIELDS = ("id", "question", "answers", "answer", "context", "is_unanswerable", "group", "dataset")
+EXAMPLE = '{"question": "…", "answers": ["…"]}'
 
 _NO_ANSWER = 'give "answers": ["…"], or "is_unanswerable": true if the passage does not hold the answer'
+_NO_PASSAGE = (
+    "a question without a passage is closed-book: leave the field out, or set `null_context: closed_book` to take "
+    "null and empty cells for that"
+)
 
 
-class UnusableRowError(Exception):
-    """Why a row cannot be an item, and what to do; the reader knows the line."""
+@define(kw_only=True)
+class Maker:
+    """Makes items of rows.
 
-    def __init__(self, reason: str, hint: str | None = None) -> None:
-        super().__init__(reason)
-        self.hint = hint
-
-
-def make_items(rows: Iterable[tuple[int, Any]], where: str, dataset: str | None, *, default: str) -> Iterator[Item]:
-    """Yield an item per row, in order.
-
-    Args:
-        rows: (line number, parsed row).
-        where: What messages call the file.
+    Attributes:
+        log: Takes rows that cannot be used.
+        columns: Where the fields are.
         dataset: The items' dataset; None takes each row's own.
         default: The dataset of rows that name none.
-
-    Raises:
-        DataError: A row that cannot be used, an id that was used before, or no rows at all.
+        null_is_closed: A passage that is null means that there is none; otherwise it is refused.
+        places: Where each item was.
+        repeats: How often a question without an id has come.
+        ids: Whether rows must have an id: those of a file all do, if the first one does. None before the first.
     """
-    lines: dict[tuple[str, str], int] = {}
-    for line, row in rows:
-        try:
-            item = make_item(row, dataset, default)
-            first = lines.setdefault((item.dataset, item.id), line)
-            if first != line:
-                raise _used_before(row, item, first)
-        except UnusableRowError as cause:
-            raise DataError(where, str(cause), line=line, hint=cause.hint) from cause
-        yield item
-    if not lines:
-        raise DataError(where, "holds no questions")
+
+    log: ReadLog
+    columns: Columns
+    dataset: str | None
+    default: str
+    null_is_closed: bool = False
+    places: dict[tuple[str, str], int | str] = field(factory=dict)
+    repeats: dict[tuple[str, str], int] = field(factory=dict)
+    ids: bool | None = None
+
+    def items(self, rows: Iterable[Row]) -> Iterator[Item]:
+        """Yield an item per row, in order.
+
+        Raises:
+            DataError: A row that cannot be used and may not be skipped, an id that was used before, no rows at all, or
+                a column that no row has.
+        """
+        if "id" in self.columns.names:
+            self.ids = True
+        for row in rows:
+            try:
+                item = self._item(row)
+            except UnusableRow as cause:
+                self.log.refuse(row.place, cause)
+            else:
+                yield item
+        self.log.finish(len(self.places))
+        if (unfound := self.columns.unfound()) is not None:
+            reason = f'no row has a field "{self.columns.name(unfound)}"'
+            raise DataError(self.log.where, reason, hint=f"`columns.{unfound}` names it")
+
+    def _item(self, row: Row) -> Item:
+        fields = self.columns.row(row.value, EXAMPLE)
+        question, context = self._question(fields), self._context(fields)
+        given = self._name(fields, "id")
+        if self.ids is None:
+            self.ids = given is not None
+        if given is None and self.ids:
+            name = self.columns.name("id")
+            raise UnusableRow(f'"{name}" is missing, but other rows have one', name, "give every row an id, or none")
+        unanswerable = self._flag(fields)
+        item = Item(
+            dataset=self.dataset or self._text(fields, "dataset") or self.default,
+            id=given or _hash(question, context),
+            question=question,
+            answers=self._no_answers(fields, context) if unanswerable else self._answers(fields),
+            context=context,
+            is_unanswerable=unanswerable,
+            # Questions on one passage are not independent of each other, whether or not the file says so.
+            group=self._name(fields, "group") or (None if context is None else _hash(context)),
+        )
+        return self._apart(item, row.place, given)
+
+    def _apart(self, item: Item, place: int | str, given: str | None) -> Item:
+        """Refuse an id that was used before; a question that comes again is kept apart if nobody gave it an id."""
+        key = item.dataset, item.id
+        first = self.places.setdefault(key, place)
+        if first == place:
+            return item
+        if given is not None:
+            at = f"on line {first}" if isinstance(first, int) else f"at {first}"
+            reason = f'the id "{item.id}" was already used {at}'
+            raise UnusableRow(reason, self.columns.name("id"), "ids must be unique in a dataset")
+        self.repeats[key] = self.repeats.get(key, 1) + 1
+        return evolve(item, id=f"{item.id}#{self.repeats[key]}")
+
+    def _question(self, row: Mapping[str, Any]) -> str:
+        question = self._text(row, "question")
+        if question is None:
+            name = self.columns.name("question")
+            raise UnusableRow(f'"{name}" must be a text, found {self._shown(row.get("question"))}', name)
+        return question
+
+    def _context(self, row: Mapping[str, Any]) -> str | None:
+        if "context" in row and row["context"] is None and not self.null_is_closed:
+            name = self.columns.name("context")
+            raise UnusableRow(f'"{name}" must be a text, found {self._shown(None)}', name, _NO_PASSAGE)
+        return self._text(row, "context", "leave it out if there is no passage")
+
+    def _text(self, row: Mapping[str, Any], ours: str, hint: str | None = None) -> str | None:
+        value = row.get(ours)
+        if value is None:
+            return None
+        name = self.columns.name(ours)
+        if not isinstance(value, str):
+            raise UnusableRow(f'"{name}" must be a text, found {shown(value)}', name)
+        text = value.strip()
+        if not text:
+            raise UnusableRow(f'"{name}" is empty', name, hint)
+        if not text.isascii():
+            check_characters(text, name)
+        return text
+
+    def _name(self, row: Mapping[str, Any], ours: str) -> str | None:
+        """A text or a whole number: both are common as ids."""
+        value = row.get(ours)
+        return str(value) if type(value) is int else self._text(row, ours)
+
+    def _flag(self, row: Mapping[str, Any]) -> bool:
+        value = row.get("is_unanswerable")
+        if value is None or isinstance(value, bool):
+            return bool(value)
+        name = self.columns.name("is_unanswerable")
+        raise UnusableRow(f'"{name}" must be true or false, found {shown(value)}', name)
+
+    def _answers(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        several, one = row.get("answers"), row.get("answer")
+        name, single = self.columns.name("answers"), self.columns.name("answer")
+        if several is not None and one is not None:
+            raise UnusableRow('has both "answer" and "answers"', name, 'keep one: "answers" takes a list')
+        if one is not None:
+            if isinstance(one, list):
+                raise UnusableRow(
+                    f'"{single}" must be one text, found {shown(one)}', single, 'a list goes under "answers"'
+                )
+            return (_answer_text(one, single),)
+        if several is None:
+            raise UnusableRow("no right answer is given", name, _NO_ANSWER)
+        if not isinstance(several, list):
+            hint = f'write "{name}": [{shown(several)}]' if isinstance(several, str) else None
+            raise UnusableRow(f'"{name}" must be a list of texts, found {shown(several)}', name, hint)
+        if not several:
+            raise UnusableRow(f'"{name}" is empty', name, _NO_ANSWER)
+        return tuple(dict.fromkeys(_answer_text(answer, name) for answer in several))
+
+    def _no_answers(self, row: Mapping[str, Any], context: str | None) -> tuple[str, ...]:
+        flag = self.columns.name("is_unanswerable")
+        for ours in ("answers", "answer"):
+            if row.get(ours):
+                name = self.columns.name(ours)
+                reason = f'"{flag}" is true, but "{name}" holds {shown(row[ours])}'
+                raise UnusableRow(reason, name, "remove one of the two")
+        if context is None:
+            reason = f'"{flag}" is true, but there is no "{self.columns.name("context")}"'
+            hint = 'only a passage can fail to hold the answer: give it as "context"'
+            raise UnusableRow(reason, self.columns.name("context"), hint)
+        return ()
+
+    def _shown(self, value: Any) -> str:
+        return "an empty cell or NaN" if value is None and self.columns.table else shown(value)
 
 
-def make_item(row: Any, dataset: str | None, default: str) -> Item:
-    """Make an item of one row.
-
-    Raises:
-        UnusableRowError: With what was expected and what was found.
-    """
-    if not isinstance(row, dict):
-        raise UnusableRowError(f'expected an object such as {{"question": "…", "answers": ["…"]}}, found {_shown(row)}')
-    _check_names(tuple(row))
-    question, context = _question(row), _text(row, "context", "leave it out, or say null, if there is no passage")
-    unanswerable = _flag(row, "is_unanswerable")
-    return Item(
-        dataset=dataset or _text(row, "dataset") or default,
-        id=_name(row, "id") or _hash(question, context),
-        question=question,
-        answers=_no_answers(row, context) if unanswerable else _answers(row),
-        context=context,
-        is_unanswerable=unanswerable,
-        # Questions on one passage are not independent of each other, whether or not the file says so.
-        group=_name(row, "group") or (None if context is None else _hash(context)),
-    )
-
-
-@lru_cache(maxsize=256)
-def _check_names(names: tuple[str, ...]) -> None:
-    """Refuse a misspelt field: ignored, it would quietly turn an open-book question into a closed-book one, say."""
-    missing = [field for field in FIELDS if field not in names]
-    for name in names:
-        close = [] if name in FIELDS else get_close_matches(name.lower(), missing, n=1, cutoff=0.85)
-        if close:
-            raise UnusableRowError(f'unknown field "{name}", did you mean "{close[0]}"?')
-    if "question" not in names:
-        found = ", ".join(f'"{name}"' for name in names) or "none"
-        raise UnusableRowError(f'"question" is required, but missing; fields found: {found}')
-
-
-def _question(row: Mapping[str, Any]) -> str:
-    question = _text(row, "question")
-    if question is None:
-        raise UnusableRowError('"question" must be a text, found null')
-    return question
-
-
-def _text(row: Mapping[str, Any], field: str, hint: str | None = None) -> str | None:
-    value = row.get(field)
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise UnusableRowError(f'"{field}" must be a text, found {_shown(value)}')
-    text = value.strip()
-    if not text:
-        raise UnusableRowError(f'"{field}" is empty', hint)
-    return text
-
-
-def _name(row: Mapping[str, Any], field: str) -> str | None:
-    """A text or a whole number: both are common as ids."""
-    value = row.get(field)
-    return str(value) if type(value) is int else _text(row, field)
-
-
-def _flag(row: Mapping[str, Any], field: str) -> bool:
-    value = row.get(field)
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    raise UnusableRowError(f'"{field}" must be true or false, found {_shown(value)}')
-
-
-def _answers(row: Mapping[str, Any]) -> tuple[str, ...]:
-    several, one = row.get("answers"), row.get("answer")
-    if several is not None and one is not None:
-        raise UnusableRowError('has both "answer" and "answers"', 'keep one: "answers" takes a list')
-    if one is not None:
-        return (_one_answer(one),)
-    if several is None:
-        raise UnusableRowError("no right answer is given", _NO_ANSWER)
-    if not isinstance(several, list):
-        hint = f'write "answers": [{_shown(several)}]' if isinstance(several, str) else None
-        raise UnusableRowError(f'"answers" must be a list of texts, found {_shown(several)}', hint)
-    if not several:
-        raise UnusableRowError('"answers" is empty', _NO_ANSWER)
-    return tuple(dict.fromkeys(_answer_text(answer, "answers") for answer in several))
-
-
-def _one_answer(value: Any) -> str:
-    if isinstance(value, list):
-        raise UnusableRowError(f'"answer" must be one text, found {_shown(value)}', 'a list goes under "answers"')
-    return _answer_text(value, "answer")
-
-
-def _answer_text(value: Any, field: str) -> str:
+def _answer_text(value: Any, name: str) -> str:
     if not isinstance(value, str):
         numeric = isinstance(value, int | float) and not isinstance(value, bool)
-        hint = f'put it in quotes: "{_shown(value)}"' if numeric else None
-        raise UnusableRowError(f'"{field}" must hold text, found {_shown(value)}', hint)
+        hint = f'put it in quotes: "{shown(value)}"' if numeric else None
+        raise UnusableRow(f'"{name}" must hold text, found {shown(value)}', name, hint)
     text = value.strip()
     if not text:
-        raise UnusableRowError(f'"{field}" holds an empty text', _NO_ANSWER)
+        raise UnusableRow(f'"{name}" holds an empty text', name, _NO_ANSWER)
+    if not text.isascii():
+        check_characters(text, name)
     return text
-
-
-def _no_answers(row: Mapping[str, Any], context: str | None) -> tuple[str, ...]:
-    for field in ("answers", "answer"):
-        if row.get(field):
-            reason = f'"is_unanswerable" is true, but "{field}" holds {_shown(row[field])}'
-            raise UnusableRowError(reason, "remove one of the two")
-    if context is None:
-        reason = '"is_unanswerable" is true, but there is no "context"'
-        raise UnusableRowError(reason, 'only a passage can fail to hold the answer: give it as "context"')
-    return ()
-
-
-def _used_before(row: Mapping[str, Any], item: Item, line: int) -> UnusableRowError:
-    if row.get("id") is not None:
-        return UnusableRowError(
-            f'the id "{item.id}" was already used on line {line}', "ids must be unique in a dataset"
-        )
-    same = "the same question" if item.context is None else "the same question on the same passage"
-    return UnusableRowError(f"asks {same} as line {line}", 'remove one of the two, or give each an "id"')
 
 
 def _hash(*texts: str | None) -> str:
     return hashlib.sha256(orjson.dumps(texts)).hexdigest()[:16]
-
-
-def _shown(value: Any) -> str:
-    """A value as its file has it, cut to fit a message."""
-    text = orjson.dumps(value).decode()
-    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 from attrs import field, frozen
 from attrs.validators import in_, matches_re, min_len, optional
 
-from exx import HubFile, Loaded, Provenance, Source, local_digest, obtain
+from exx import ON_ERROR, HubFile, Loaded, OnError, Provenance, ReadLog, Source, local_digest, obtain
 
 REPO = "rajpurkar/squad_v2"
 REVISION = "3ffb306f725f7d2ce8394bc1873b24868140c412"
@@ -26,12 +26,14 @@ class SquadV2:
     """Questions on a Wikipedia passage; about half of them cannot be answered from it.
 
     Attributes:
-        source: The official JSON file or a Parquet file (by its suffix) of the same rows as the hub's: a path or an
-            http(s) address. None fetches the hub's file.
+        source: The official JSON file, or the hub's rows as Parquet or JSON Lines: a path or an http(s) address; may be
+            packed. None fetches the hub's file.
         sha256: What the file must hash to, in hex; None takes a given source as it is, and for the hub's file at the
             default revision what it is known to be.
         revision: Commit of the hub repository; without effect when ``source`` is given.
         split: Which file of the hub repository; without effect when ``source`` is given.
+        on_error: ``fail`` stops at the first question that cannot be used; ``skip`` leaves such questions out,
+            and counts and lists them.
     """
 
     name: ClassVar[str] = "squad_v2"
@@ -40,6 +42,7 @@ class SquadV2:
     sha256: str | None = field(default=None, validator=optional(matches_re("[0-9a-fA-F]{64}")))
     revision: str = field(default=REVISION, validator=min_len(1))
     split: Literal["validation", "train"] = field(default="validation", validator=in_(("validation", "train")))
+    on_error: OnError = field(default="fail", validator=in_(ON_ERROR))
 
     def digest(self) -> str | None:
         """sha256 of the file; None while it has not been fetched."""
@@ -49,15 +52,17 @@ class SquadV2:
         """Open the file; questions are checked one by one as they are asked for.
 
         Raises:
-            DataError: The file cannot be had; while reading, the first record that cannot be used, by its place.
+            DataError: The file cannot be had; while reading, the first question that cannot be used, by its place.
         """
         from exx_squad_v2.records import read_items
 
         origin = self._origin()
         file = obtain(origin, self._pinned())
         where = str(file.path) if isinstance(origin, Source) and not origin.is_url else str(origin)
-        items = read_items(file.path, where, parquet=isinstance(origin, HubFile) or origin.suffix == ".parquet")
-        return Loaded(items, Provenance(str(origin), file.sha256, file.revision, "CC BY-SA 4.0"))
+        name = origin.path.name if isinstance(origin, Source) else origin.filename
+        log = ReadLog(where, self.on_error)
+        provenance = Provenance(str(origin), file.sha256, file.revision, "CC BY-SA 4.0")
+        return Loaded(read_items(file.path, name, log), provenance, log)
 
     def _origin(self) -> Source | HubFile:
         return self.source or HubFile(REPO, f"squad_v2/{self.split}-00000-of-00001.parquet", self.revision)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 import traceback
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from exx import __version__
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 _COMMANDS = {
     "run": ("running", "Run an experiment, all phases; prints the verdict."),
@@ -39,17 +42,33 @@ _COMMANDS = {
 class LazyGroup(click.Group):
     """Knows its commands by name and imports a command's module only to run it, so that ``--help`` stays quick."""
 
+    @property
+    def extra(self) -> dict[str, list[EntryPoint]]:
+        """The commands that plugins add."""
+        from exx.cli.extra import extra_commands
+
+        return extra_commands(frozenset(_COMMANDS))
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Command names, in the order in which a person meets them."""
-        return list(_COMMANDS)
+        """Command names, in the order in which a person meets them; those of plugins last."""
+        return [*_COMMANDS, *self.extra]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command."""
         if cmd_name not in _COMMANDS:
-            return None
+            return self._get_extra(cmd_name)
         module = import_module(f"exx.cli.{_COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
+
+    def _get_extra(self, name: str) -> click.Command | None:
+        if name not in self.extra:
+            return None
+        from exx.cli.common import load_environment
+        from exx.cli.extra import load
+
+        load_environment()  # as for every command that may need a key
+        return load(name, self.extra[name])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -57,8 +76,8 @@ class LazyGroup(click.Group):
         """Point a misspelt command to the nearest one."""
         from difflib import get_close_matches
 
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            near = get_close_matches(args[0], _COMMANDS, n=1)
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-") and args[0] not in self.extra:
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
             raise click.UsageError(f"no command {args[0]!r}" + (f"; did you mean {near[0]!r}?" if near else ""), ctx)
         return super().resolve_command(ctx, args)
 
@@ -66,6 +85,11 @@ class LazyGroup(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, words) for name, (_, words) in _COMMANDS.items()])
+        if self.extra:
+            from exx.cli.extra import words_of
+
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl([(name, words_of(entries)) for name, entries in self.extra.items()])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

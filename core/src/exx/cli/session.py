@@ -22,6 +22,8 @@ from exx.experiment import Experiment
 from exx.pipeline.aggregate import MANIFEST as SIDE_BY_SIDE
 from exx.pipeline.aggregate import REPORT as OVERVIEW
 from exx.pipeline.context import RunOptions, TrialContext
+from exx.pipeline.describe import MANIFEST as PREPARED
+from exx.pipeline.describe import notes_of, table_of
 from exx.pipeline.estimate import estimate
 from exx.pipeline.orchestrator import Orchestrator
 from exx.pipeline.phases import choose
@@ -140,6 +142,8 @@ class Session:
         if as_json:
             emit_json(self._as_json(contexts, archived))
             return
+        if self._only_prepared:
+            show_prepared(self._prepared())
         for ctx in contexts:
             self._show(ctx, several=len(contexts) > 1)
         if len(contexts) > 1 and (orchestrator.folder / OVERVIEW).is_file():
@@ -160,9 +164,18 @@ class Session:
             together = read_json(run.folder / SIDE_BY_SIDE)
             paths = {"manifest": str(run.folder / SIDE_BY_SIDE), "report": str(run.folder / OVERVIEW)}
             told["aggregate"] = paths | {key: together[key] for key in ("family", "verdict")}
+        if self._only_prepared:
+            told["prepared"] = self._prepared()
         if archived is not None:
             told["archive"] = archived_json(archived)
         return told
+
+    @property
+    def _only_prepared(self) -> bool:
+        return [phase.name for phase in self.orchestrator.phases] == ["prepare"]
+
+    def _prepared(self) -> Any:
+        return read_json(self.orchestrator.folder / "prepared" / PREPARED)
 
     def _shown(self, ctx: TrialContext) -> dict[str, Any]:
         reports = [str(path) for path in sorted(ctx.reports.glob("*"))] if ctx.reports.is_dir() else []
@@ -184,6 +197,14 @@ def _results(ctx: TrialContext) -> Results | None:
     """The trial's results, once there are statistics."""
     there = (ctx.results / "significance.json").exists()
     return load_results(ctx.results, ctx.experiment.config) if there else None
+
+
+def show_prepared(manifest: Mapping[str, Any]) -> None:
+    """Print what was read: a table of the datasets, and what there is to say about each."""
+    header, rows = table_of(manifest["datasets"])
+    table("", header, rows, numeric=range(1, len(header)))
+    for line in notes_of(manifest["datasets"]):
+        say(line)
 
 
 def show_verdict(results: Results) -> None:

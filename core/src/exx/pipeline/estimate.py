@@ -12,7 +12,7 @@ from exx.experiment import Experiment
 from exx.pipeline.build import samples_at, user_message
 from exx.pipeline.context import TrialContext
 from exx.pipeline.orchestrator import Orchestrator
-from exx.pipeline.prepare import load_items, select
+from exx.pipeline.prepare import load_items, share
 from exx.records import Item
 from exx.state.stop import StopSignal
 
@@ -77,10 +77,9 @@ def estimate(orchestrator: Orchestrator) -> Estimate:
 
 def _items(experiment: Experiment, limit: int | None) -> list[Item]:
     config = experiment.config
-    chosen: list[Item] = []
-    for dataset in experiment.datasets:
-        chosen += select(load_items(dataset)[0], limit, config.sizes, config.stats.random_seed)
-    return chosen
+    pools = [load_items(dataset).items for dataset in experiment.datasets]
+    shares = share(pools, limit, config.sizes, config.stats.random_seed)
+    return [item for chosen in shares for item in chosen]
 
 
 def _trial_sums(ctx: TrialContext, items: list[Item]) -> tuple[int, int, int]:

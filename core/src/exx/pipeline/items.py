@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,18 @@ from exx.records import Item, ItemType
 from exx.state.files import atomic_path
 
 FILES: Mapping[ItemType, str] = {"open": "open_book.jsonl", "closed": "closed_book.jsonl"}
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Let Python look for no cycles meanwhile: among many small records there are none, and looking takes its time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def write_items(folder: Path, kind: ItemType, items: Iterable[Item]) -> Path:

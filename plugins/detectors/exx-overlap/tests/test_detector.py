@@ -92,6 +92,15 @@ def test_people_mostly_agree(name, found, kept):
     assert sum(degree >= 0.6 for degree in by_label[high]) / len(by_label[high]) == pytest.approx(kept, abs=0.01)
 
 
+def test_the_question_does_not_help():
+    """Words that only the question shares with the passage count for nothing: the answer is judged alone."""
+    asked = tuple(
+        (question, "Brown") for question in ("", "Who built the “Spider-Man” cake in New York?", "Brown or Smith?")
+    )
+
+    assert OverlapDetector().support([GroundedAnswers(PASSAGE, asked)]) == [0.0, 0.0, 0.0]
+
+
 def test_it_is_registered():
     """The plugin offers the class under the word the config uses."""
     assert Registry.of(exx_overlap).find("detector", "overlap").cls is OverlapDetector

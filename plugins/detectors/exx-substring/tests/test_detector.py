@@ -55,6 +55,15 @@ def test_any_stretch_of_the_passage_is_supported(words, data):
     assert support(" ".join(words), stretch, f"{stretch} star") == [1.0, 0.0]
 
 
+def test_the_question_does_not_help():
+    """Words that only the question shares with the passage count for nothing: the answer is judged alone."""
+    asked = tuple(
+        (question, "Brown") for question in ("", "Who built the “Spider-Man” cake in New York?", "Brown or Smith?")
+    )
+
+    assert SubstringDetector().support([GroundedAnswers(PASSAGE, asked)]) == [0.0, 0.0, 0.0]
+
+
 def test_it_is_registered():
     """The plugin offers the class under the word the config uses."""
     assert Registry.of(exx_substring).find("detector", "baseline").cls is SubstringDetector
