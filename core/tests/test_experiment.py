@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,7 +20,7 @@ from exx.experiment import Experiment, with_dry_run
 from exx.plugins import Broken, Owner, Registry
 from exx.records import PromptTexts
 from exx.sources import Source
-from exx.testing import FakeBackend, FakePlugin
+from exx.testing import FakeBackend, FakeBatchBackend, FakePlugin
 
 
 def problems(lab: Lab, **changes: Any) -> tuple[str, ...]:
@@ -241,6 +242,65 @@ def test_a_dry_run_is_the_same_experiment_with_another_backend() -> None:
 
     assert (dry.backend.name, dry.top_k) == ("dry_run", 3)
     assert with_dry_run(dry) is dry
+
+
+# the backend, without batches
+
+
+class Standing(FakeBatchBackend):
+    """Asks by batches, and says who asks one by one."""
+
+    def online(self) -> tuple[str, dict[str, Any]]:
+        """The fake one, with an option."""
+        return self.remote, {"flavour": "online"} if self.remote == "fake" else {}
+
+
+def standing(lab: Lab, remote: str, **changes: Any) -> Experiment:
+    """An experiment on such a backend, which names ``remote``."""
+    lab.plugin.classes = {**lab.plugin.classes, "backends": [Standing]}
+    return lab.experiment(backend={"name": "fake_batch", "remote": remote}, **changes)
+
+
+def test_without_batches_another_backend_answers(lab: Lab) -> None:
+    """The one that the batch backend names, with its options; with batches it is itself, and so it is kept."""
+    online = standing(lab, "fake", use_batch_api=False)
+
+    assert (online.backend.name, online.backend.options) == ("fake", {"flavour": "online"})
+    assert online.backend.instance.flavour == "online"
+    assert online.portable().backend.name == "fake_batch"
+    assert online.trials[0].model == "fake-model"
+    assert standing(lab, "fake").backend.name == "fake_batch"
+    online.check()
+
+
+def test_a_run_without_batches_asks_one_by_one(lab: Lab) -> None:
+    """And says so in its manifest; the config stays as it was written."""
+    lab.plugin.classes = {**lab.plugin.classes, "backends": [Standing]}
+    lab.run(backend={"name": "fake_batch", "remote": "fake"}, use_batch_api=False)
+
+    assert len(lab.asked) == 20
+    assert json.loads(lab.result("trial_manifest.json"))["backend"]["name"] == "fake"
+    assert lab.state()["config"]["backend"]["name"] == "fake_batch"
+
+
+def test_a_backend_that_can_only_batch_says_so(lab: Lab) -> None:
+    """With what to do; one that is online anyway does not mind."""
+    lab.plugin.classes = {**lab.plugin.classes, "backends": [FakeBatchBackend]}
+    found = problems(lab, backend="fake_batch", use_batch_api=False)
+
+    assert found == ("use_batch_api: false, and the backend 'fake_batch' can only ask by batches",)
+    assert lab.experiment(use_batch_api=False).backend.name == "fake"
+
+
+def test_a_stand_in_that_is_not_installed_is_named(lab: Lab) -> None:
+    """And one that would not help is the plugin's mistake."""
+    with pytest.raises(
+        ConfigError, match="use_batch_api: false, and the backend 'open_chat', which 'fake_batch'"
+    ) as told:
+        standing(lab, "open_chat", use_batch_api=False).check()
+    assert told.value.hint == "pip install exx-open-chat, or set use_batch_api: true"
+    with pytest.raises(PluginError, match="names 'fake_batch', which asks by batches too"):
+        standing(lab, "fake_batch", use_batch_api=False).check()
 
 
 @frozen(kw_only=True)

@@ -66,7 +66,8 @@ def test_order_of_the_items_changes_nothing(pairs, random):
 
     assert all(np.array_equal(a, b) for a, b in zip(one.unique, other.unique, strict=True))
     assert one.mean_delta == other.mean_delta
-    assert all(np.array_equal(a, b) for a, b in zip(one.clusters, other.clusters, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(one.clusters or (), other.clusters or (), strict=True))
+    assert one.spread == other.spread
 
 
 def test_clusters_add_up_groups_and_leave_single_items_alone():
@@ -75,6 +76,15 @@ def test_clusters_add_up_groups_and_leave_single_items_alone():
 
     assert sums.tolist() == [-1.0, 1.0, 2.0]
     assert sizes.tolist() == [1, 1, 2]
+
+
+@pytest.mark.parametrize("groups", [None, [-1, -1, -1, -1], [4, 2, 9, -1]])
+def test_items_that_share_no_group_have_no_clusters(groups):
+    """Groups of one item are no groups: items are independent, and the standard error is the plain one."""
+    some = sample([0, 0, 1, 0], [1, 1, 0, 1], groups=groups)
+
+    assert some.clusters is None
+    assert (some.spread.se, some.spread.df, some.spread.n_clusters) == (some.spread.se_items, 3, None)
 
 
 def test_generator_depends_on_seed_and_address_alone():

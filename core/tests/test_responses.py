@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from exx.errors import RunError
 from exx.records import Response, Usage
-from exx.responses import ResponseStore, Stored, _decode, _encode
+from exx.responses import CacheMode, ResponseStore, Stored, _decode, _encode
 
 
 def key(number: int) -> str:
@@ -70,6 +70,51 @@ def test_a_later_answer_takes_the_place_of_a_failure(tmp_path: Path) -> None:
 
         assert store.get([key(1)])[key(1)].response == good(1)
         assert store.missing([key(1)]) == []
+
+
+@pytest.mark.parametrize("mode", ["reuse", "refresh", "off"])
+def test_a_failure_never_takes_the_place_of_an_answer(tmp_path: Path, mode: CacheMode) -> None:
+    """Whoever got the answer; not within one batch either, whichever comes first in it."""
+    with ResponseStore(tmp_path / "s", "old/t") as store:
+        store.add([good(1)])
+    with ResponseStore(tmp_path / "s", "run/t", mode) as store:
+        store.add([bad(1), bad(2), good(2), good(3), bad(3)])
+        store.add([bad(2)])
+    with ResponseStore(tmp_path / "s", "later/t") as store:
+        found = store.get([key(n) for n in (1, 2, 3)])
+        assert store.missing(list(found)) == []
+
+    assert [one.response for one in found.values()] == [good(1), good(2), good(3)]
+    assert {one.buyer for one in found.values()} == {"old/t", "run/t"}
+
+
+def test_refresh_sees_its_own_failure_beside_the_answer_of_another(tmp_path: Path) -> None:
+    """Other runs see the answer; and so does this one, once it has one of its own."""
+    with ResponseStore(tmp_path / "s", "old/t") as store:
+        store.add([good(1, "old"), good(2, "old")])
+    with ResponseStore(tmp_path / "s", "run/t", "refresh") as store:
+        store.add([bad(1)])
+        assert store.get([key(1)])[key(1)] == Stored(bad(1), "run/t")
+        assert store.get([key(2)])[key(2)] == Stored(good(2, "old"), "old/t")
+        assert store.missing([key(1)]) == [key(1)]
+    with ResponseStore(tmp_path / "s", "other/t", "refresh") as store:
+        assert store.get([key(1)])[key(1)].response.text == "old"
+    with ResponseStore(tmp_path / "s", "run/t", "refresh") as store:
+        store.add([good(1, "new")])
+    with ResponseStore(tmp_path / "s", "other/t", "refresh") as store:
+        store.add([good(1, "newer")])
+    with ResponseStore(tmp_path / "s", "run/t", "refresh") as store:
+        assert store.get([key(1)])[key(1)].response.text == "newer"
+
+
+def test_an_answer_that_was_damaged_gives_way_to_a_failure(tmp_path: Path) -> None:
+    """It is not there for anybody, and a request without any response could not be told of."""
+    with ResponseStore(tmp_path / "s", "r/t") as store:
+        store.add([good(1)])
+        store._db.execute("UPDATE responses SET response = x'00112233445566778899'")
+        store.add([bad(1)])
+
+        assert store.get([key(1)])[key(1)].response == bad(1)
 
 
 def test_refresh_counts_only_what_this_run_asked(tmp_path: Path) -> None:
@@ -132,6 +177,22 @@ def test_a_damaged_store_says_what_to_do(tmp_path: Path, content: bytes | None) 
     words = r"response store .*/responses.sqlite: .*\n  → the file is damaged: move .* away and resume; its answers"
     with pytest.raises(RunError, match=words), ResponseStore(path, "r/t") as store:
         store.get([key(n) for n in range(200)])
+
+
+def test_a_store_with_damaged_names_says_what_to_do(tmp_path: Path) -> None:
+    """SQLite quotes the name of a table that it cannot understand, whatever bytes it is made of by now."""
+    path = tmp_path / "responses.sqlite"
+    with ResponseStore(path, "r/t"):
+        pass
+    data = path.read_bytes()
+    assert data.count(b"CREATE TABLE failures") == 1
+    path.write_bytes(data.replace(b"CREATE TABLE failures", b"CREATE T\xccBLE failures"))
+
+    with (
+        pytest.raises(RunError, match=r"responses.sqlite: .*\n  → the file is damaged: move"),
+        ResponseStore(path, "r/t"),
+    ):
+        pass
 
 
 def test_a_store_that_cannot_be_made_says_why(tmp_path: Path) -> None:

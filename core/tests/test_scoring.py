@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import statistics
 
@@ -14,6 +15,8 @@ from scoring_lab import ITEMS, Everywhere, InPassage, Letters, prepare, row, sco
 from exx import Abstention, ExxError, Metric, PluginError
 from exx.errors import UsageError
 from exx.pipeline import scoring_read
+from exx.pipeline.parse import parse_results
+from exx.pipeline.scoring import score_files
 
 
 @pytest.fixture
@@ -77,6 +80,46 @@ def test_what_is_no_answer_is_left_out_and_counted(folder):
     assert "control 1, treatment 1" in summary.notes[0]
 
 
+def test_empty_truncated_and_failed_are_three_things(folder):
+    """From raw results to the score file: five replicates, counted by hand, of which three are in the means."""
+    raw = [
+        ("", "stop", None),  # declined by saying nothing
+        ("Ann", "stop", None),
+        ("Ann w", "length", None),  # cut off, and judged as it stands
+        ("", "length", None),  # cut off before any text
+        (None, None, {"message": "HTTP 500"}),
+    ]
+    lines = []
+    for sample, (text, finish, error) in enumerate(raw):
+        choice = {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": text}}
+        response = None if error else {"id": "r", "choices": [choice], "usage": {}}
+        custom_id = f"quiz|o1|control|0.7|{sample}|open"
+        lines.append(json.dumps({"custom_id": custom_id, "response": response, "error": error}))
+    (folder / "results.jsonl").write_text("\n".join(lines), "utf-8")
+    parse_results(folder / "results.jsonl", folder / "parsed.csv")
+    with (folder / "parsed.csv").open(encoding="utf-8", newline="") as file:
+        parsed = list(csv.DictReader(file))
+    out = folder / "out" / "per_item_scores.csv"
+    summary = score_files(folder / "parsed.csv", folder, out, scorers=[Letters()], detector=InPassage())
+    with out.open(encoding="utf-8", newline="") as file:
+        (only,) = csv.DictReader(file)
+
+    assert [(p["response_text"], p["finish_reason"], bool(p["error"])) for p in parsed] == [
+        ("", "stop", False),
+        ("Ann", "stop", False),
+        ("Ann w", "length", False),
+        ("", "length", False),
+        ("", "", True),
+    ]
+    assert (only["n_samples"], only["n_failed"], only["n_truncated"]) == ("3", "1", "2")
+    assert float(only["em"]) == pytest.approx(1 / 3)
+    assert float(only["em_std"]) == pytest.approx(statistics.stdev([0, 1, 0]))
+    assert float(only["abstain_rate"]) == pytest.approx(1 / 3)
+    assert (only["unsupported_rate"], only["unsupported_rate_std"]) == ("0.0", "0.0")
+    assert (summary.failed["control"], summary.truncated["control"], summary.cut["control"]) == (1, 2, 1)
+    assert len((folder / "out" / "support.csv").read_text("utf-8").splitlines()) == 1 + 2
+
+
 def test_abstaining_is_right_where_there_is_no_answer(folder):
     """An abstention reaches scorers as the empty text: right on an unanswerable item, wrong on another."""
     rows = [
@@ -116,6 +159,52 @@ def test_support_below_the_cutoff_is_unsupported(folder):
 
     assert [s["unsupported_rate"] for s in scores] == ["1.0", "0.0", "0.0", "0.0", ""]
     assert {s["unsupported_rate"] for s in score(folder, rows)[0]} == {""}
+
+
+def test_the_degrees_of_support_are_written_beside_the_scores(folder):
+    """A row per claim in the order of the predictions; abstentions, failures and closed-book answers make no claim."""
+    rows = [
+        row("o2", "treatment", "Anton", temp="0.70", sample=1),
+        row("o1", "control", "Zoe"),
+        row("o1", "control", "I don't know.", sample=1),
+        row("o1", "control", "", sample=2, error="HTTP 500"),
+        row("o1", "control", " ", sample=3, finish="length"),
+        row("o1", "control", "Ann w", sample=4, finish="length"),
+        row("o1", "control", "Rome", kind="closed"),
+    ]
+    (*_, closed), summary = score(folder, rows, detector=InPassage())
+    support = folder / "out" / "support.csv"
+
+    assert support.read_text("utf-8").splitlines() == [
+        "item_key,condition,temp,sample_index,support",
+        "quiz|o2,treatment,0.7,1,0.5",
+        "quiz|o1,control,0.0,0,0.0",
+        "quiz|o1,control,0.0,4,1.0",
+    ]
+    assert support in summary.artifacts
+    assert closed["unsupported_rate"] == ""
+    _, without = score(folder, rows)
+    assert not support.exists()
+    assert support not in without.artifacts
+
+
+def test_an_abstention_is_never_unsupported(folder):
+    """The detector is not even asked about it, and is asked about the rest together with the question."""
+    seen = []
+
+    @frozen
+    class Strict(InPassage):
+        def support(self, batch):
+            seen.extend((grounded.context, claim) for grounded in batch for claim in grounded.claims)
+            return [0.0 for grounded in batch for _ in grounded.claims]
+
+    texts = ["I don’t know.", "The passage does not say.", "", "Bob"]
+    scores, _ = score(
+        folder, [row("o1", "control", text, temp=str(n)) for n, text in enumerate(texts)], detector=Strict()
+    )
+
+    assert [s["unsupported_rate"] for s in scores] == ["0.0", "0.0", "0.0", "1.0"]
+    assert seen == [("Ann won.", ("Who?", "Bob"))]
 
 
 def test_an_undefined_metric_is_blank(folder):

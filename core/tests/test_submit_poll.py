@@ -125,6 +125,23 @@ def test_refresh_asks_again_once(lab: Lab) -> None:
     assert len(lab.asked) == 20
 
 
+def test_a_failure_while_refreshing_keeps_the_old_answer(lab: Lab) -> None:
+    """For others; the run that failed has a row with its error, and gets an answer of its own when it goes on."""
+    lab.run(phases=POLLED)
+    lab.answer = failing("i3")
+    lab.run("b", phases=POLLED, cache="refresh")
+    errors = [row["error"] for row in rows(lab, "b") if row["error"]]
+    lab.run("c", phases=POLLED)
+
+    assert errors == [{"message": "the fake refused"}]
+    assert lab.asked == []
+    assert not [row for row in rows(lab, "c") if row["error"]]
+    lab.answer = lopsided
+    lab.run("b", phases=POLLED, cache="refresh", force=True)
+    assert len(lab.asked) == 1
+    assert not [row for row in rows(lab, "b") if row["error"]]
+
+
 def test_without_a_cache_a_run_keeps_its_answers_to_itself(lab: Lab) -> None:
     """In a store of its own; what others have is not looked at."""
     lab.run(phases=POLLED)

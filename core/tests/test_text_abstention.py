@@ -1,9 +1,8 @@
 """Abstentions are told from answers; what goes wrong is counted, not hidden.
 
-data/abstention.jsonl was written and labelled by the author of the rule, who then repaired the rule by it: the counts
-below say that nothing got worse, not how the rule does on answers it has not seen. For that there are the first
-measurements. The first 188 lines, before any repair: 14 of 122 abstentions missed, 2 of 66 answers taken for one. The
-last 60, written after those repairs and before the next: 4 of 30 missed, 6 of 30 taken, most of these chosen as traps.
+data/abstention.jsonl was written and labelled by the author of the rule. The part ``dev`` repaired it: its counts say
+only that nothing got worse; the part ``held out`` was written after the last repair. docs/explanation/abstention.md has
+the same counts, and those of every earlier part before it was used for repairs.
 """
 
 from __future__ import annotations
@@ -28,21 +27,37 @@ def abstains(text: str, rule: Abstention | None = None) -> bool:
     return (rule or Abstention()).find([text])[0]
 
 
-def test_errors_on_labelled_answers():
-    """No answer is taken for an abstention, and 4 of 152 abstentions are missed."""
-    found = Abstention().find([row["text"] for row in LABELLED])
-    missed = [row["text"] for row, said in zip(LABELLED, found, strict=True) if row["abstains"] and not said]
-    wrong = [row["text"] for row, said in zip(LABELLED, found, strict=True) if said and not row["abstains"]]
+ERRORS = {
+    ("dev", "missed"): ["Well, that's a tough one! I wouldn't want to guess.", "1. Unknown\n2. Unknown"],
+    ("dev", "taken"): ["“Not Sure”"],
+    ("held out", "missed"): [
+        "I haven't got a clue.",
+        "Unknown; the passage stops before that year.",
+        "Nobody is named in the passage as the culprit.",
+        "There's no telling.",
+    ],
+    ("held out", "taken"): ["It was never found.", "We cannot see ultraviolet light."],
+}
 
-    assert sum(row["abstains"] for row in LABELLED) == 152
-    assert len(LABELLED) == 248
-    assert wrong == []
-    assert missed == [
-        "The passage only covers the years after 1900, so it does not say.",
-        "Well, that's a tough one! I wouldn't want to guess.",
-        "I must pass on this one.",
-        "That's not something the passage addresses.",
-    ]
+
+@pytest.mark.parametrize(("part", "kind"), ERRORS)
+def test_errors_on_labelled_answers(part, kind):
+    """Abstentions that are missed, and answers that are taken for one: no others than those reported."""
+    rows = [row for row in LABELLED if row["part"] == part and row["abstains"] == (kind == "missed")]
+    found = Abstention().find([row["text"] for row in rows])
+    errors = [row["text"] for row, said in zip(rows, found, strict=True) if said != row["abstains"]]
+
+    assert set(errors) <= set(ERRORS[part, kind])
+
+
+def test_the_labelled_answers_hold_traps():
+    """More than two hundred of them, and more than a quarter are answers that look like abstentions."""
+    counts = {(part, kind): 0 for part in ("dev", "held out") for kind in (True, False)}
+    for row in LABELLED:
+        counts[row["part"], row["abstains"]] += 1
+
+    assert counts == {("dev", True): 255, ("dev", False): 178, ("held out", True): 17, ("held out", False): 14}
+    assert len({row["text"] for row in LABELLED}) == len(LABELLED)
 
 
 @pytest.mark.parametrize(

@@ -112,8 +112,8 @@ def _unlike(what: str, control: ArmAnswered, treatment: ArmAnswered, kind: str) 
         return
     told = [_told(share) for share in shares]
     yield (
-        f"The arms were {what}, as the server calls them: {told[0]} under the control, {told[1]} under the treatment. "
-        "A difference between the arms may come from that and not from the prompt."
+        f"The arms were {what}, as the server tells: {told[0]} under the control, {told[1]} under the treatment. A "
+        "difference between the arms may come from that and not from the prompt."
     )
 
 
@@ -140,7 +140,8 @@ def _at_other_times(control: ArmAnswered, treatment: ArmAnswered) -> Iterator[st
     apart = f"{_long(gap)} lie between" if gap > _APART else f"half of each were given {_long(middles)} apart"
     yield (
         f"The arms were answered at different times: the control {_window(control)}, the treatment "
-        f"{_window(treatment)} ({apart}). A service that changed meanwhile would look like an effect; cache: refresh asks both arms anew."
+        f"{_window(treatment)} ({apart}). A service that changed meanwhile would look like an effect; cache: refresh "
+        "asks both arms anew."
     )
 
 

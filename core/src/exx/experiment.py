@@ -249,8 +249,7 @@ class Experiment:
 
     def _stats_options(self, offer: Offer) -> dict[str, Any]:
         shared = {name: getattr(self.config.stats, name) for name in _field_names(type(self.config.stats))}
-        shared = {key: list(value) if isinstance(value, tuple) else value for key, value in shared.items()}
-        return {key: value for key, value in shared.items() if key in _option_names(offer)}
+        return {key: _plain(value) for key, value in shared.items() if key in _option_names(offer)}
 
     def _named_or_all(
         self,
@@ -350,3 +349,16 @@ def with_dry_run(config: Config) -> Config:
     if config.backend.name == "dry_run":
         return config
     return evolve(config, backend=PluginRef("dry_run"))
+
+
+def with_account(config: Config, registry: Registry, account_id: str) -> Config:
+    """The same experiment, asked by another account of the backend's service.
+
+    Raises:
+        UsageError: The backend knows no accounts.
+    """
+    ref = config.backend
+    if "account_id" not in _option_names(registry.find("backend", ref.name)):
+        hint = "--account-id is for backends with an option account_id; exx plugins show NAME lists a backend's options"
+        raise UsageError(f"the backend {ref.name!r} knows no accounts", hint=hint)
+    return evolve(config, backend=PluginRef(ref.name, {**ref.options, "account_id": account_id}))

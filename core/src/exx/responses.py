@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import orjson
-from attrs import evolve, frozen
+from attrs import astuple, evolve, frozen
 
 from exx.errors import RunError
 from exx.fault import point
@@ -42,6 +42,16 @@ CREATE TABLE IF NOT EXISTS {table} (
 # In ``responses`` is the best there is to each key; in ``failures`` what failed while somebody else's answer was there,
 # for the run that wanted one of its own.
 _TABLES = ("responses", "failures")
+# What failed attempts took all the same, since the answer that comes later takes the failure's place.
+_ATTEMPTS = """
+CREATE TABLE IF NOT EXISTS attempts (
+    key BLOB NOT NULL,
+    name BLOB NOT NULL,
+    buyer TEXT NOT NULL,
+    usage BLOB NOT NULL,
+    PRIMARY KEY (key, name)
+) WITHOUT ROWID
+"""
 
 
 @frozen
@@ -73,6 +83,7 @@ class ResponseStore:
             self._db.execute("PRAGMA synchronous=FULL")
             for table in _TABLES:
                 self._db.execute(_SCHEMA.format(table=table))
+            self._db.execute(_ATTEMPTS)
 
     def close(self) -> None:
         """Close the database."""
@@ -138,11 +149,37 @@ class ResponseStore:
         answered |= {key: self.buyer.encode() for key, _, broken, _ in rows if not broken}
         best = [row for row in rows if not row[2] or row[0] not in answered]
         self._db.executemany("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?)", best)
+        metered = [_attempt(response, self.buyer) for response in batch if response.error and response.usage.total_tokens]
+        self._db.executemany("INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?)", metered)  # read twice, counted once
         if self.mode == "refresh":
             own = [(key,) for key, _, broken, _ in rows if not broken]
             self._db.executemany("DELETE FROM failures WHERE key = ?", own)
             beside = [row for row in rows if row[2] and row[0] in answered and not self._own(answered[row[0]])]
             self._db.executemany("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)", beside)
+
+    def attempts(self) -> Iterator[tuple[str, Usage]]:
+        """Key and tokens of every failed attempt of this buyer whose tokens are known, final failures among them."""
+        with self._told():
+            for key, usage in self._db.execute("SELECT key, usage FROM attempts WHERE buyer = ?", [self.buyer]):
+                yield key.hex(), Usage(*orjson.loads(usage))
+
+    def bought(self) -> dict[str, Usage]:
+        """Tokens that this buyer's run has paid for, by trial: of answers, and of failed attempts."""
+        run = self.buyer.partition("/")[0] + "/"
+        sums: dict[str, list[int]] = {}
+        with self._told():
+            # "0" is what follows "/": the names that begin with the run's.
+            for key, buyer, failed, sealed in self._db.execute(
+                "SELECT * FROM responses WHERE failed = 0 AND buyer >= ? AND buyer < ?", [run, run[:-1] + "0"]
+            ):
+                row = _unsealed(key, buyer, failed, sealed)
+                if row is not None:
+                    _count(sums, buyer, _decode(row[0].hex(), row[3]).usage)
+            for buyer, usage in self._db.execute(
+                "SELECT buyer, usage FROM attempts WHERE buyer >= ? AND buyer < ?", [run, run[:-1] + "0"]
+            ):
+                _count(sums, buyer, Usage(*orjson.loads(usage)))
+        return {trial: Usage(*counts) for trial, counts in sums.items()}
 
     def _select(self, keys: Sequence[str], table: str = "responses") -> Iterator[tuple[bytes, bytes, int, bytes]]:
         """Key, buyer, whether it failed, and the response: of the rows that are there and whole."""
@@ -159,9 +196,11 @@ class ResponseStore:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as cause:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as cause:
             hint = "what was stored before is safe; check the disk's room and permissions, then exx resume"
-            if any(words in str(cause) for words in ("malformed", "not a database", "file format")):
+            # SQLite's message may quote damaged names, which Python then cannot read.
+            damage = ("malformed", "not a database", "file format", "can't decode")
+            if any(words in str(cause) for words in damage):
                 hint = f"the file is damaged: move {self.path} away and resume; its answers will be asked again"
             raise RunError(f"response store {self.path}: {cause}", hint=hint) from cause
 
@@ -172,6 +211,19 @@ def _unsealed(key: bytes, buyer: Any, failed: Any, sealed: Any) -> tuple[bytes, 
         return None
     body = sealed[_SEAL:]
     return (key, buyer, failed, body) if sealed[:_SEAL] == _seal(key, buyer, failed, body) else None
+
+
+def _count(sums: dict[str, list[int]], buyer: bytes, usage: Usage) -> None:
+    """Add tokens to those of a buyer's trial."""
+    kept = sums.setdefault(buyer.decode().partition("/")[2], [0] * len(astuple(usage)))
+    kept[:] = map(sum, zip(kept, astuple(usage), strict=True))
+
+
+def _attempt(response: Response, buyer: str) -> tuple[bytes, bytes, str, bytes]:
+    """A failed attempt's row: its name is the server's, or what it said."""
+    said = orjson.dumps([_encodable(response.request_id), _encodable(response.error), *astuple(response.usage)])
+    name = blake2b(said, digest_size=_SEAL).digest()
+    return bytes.fromhex(response.key), name, buyer, orjson.dumps(astuple(response.usage))
 
 
 def _use_log(database: sqlite3.Connection) -> None:
@@ -214,6 +266,7 @@ def _encode(response: Response) -> bytes:
             _encodable(response.error),
             response.precision,
             response.answered_at,
+            usage.reasoning_tokens,
         ]
     )
 
@@ -226,6 +279,8 @@ def _encodable(text: str | None) -> str | None:
 
 
 def _decode(key: str, blob: bytes) -> Response:
-    # Rows of the first stores end here: they do not say when and how precisely a model answered.
+    # Rows of the first stores end here: they do not say when and how precisely a model answered, nor how long it thought.
     text, finish, prompt, completion, cached, request_id, model, error, *more = orjson.loads(blob)
-    return Response(key, text, finish, Usage(prompt, completion, cached), request_id, model, error, *more)
+    precision, answered_at, reasoning = (*more, *(None, None, 0)[len(more) :])
+    usage = Usage(prompt, completion, cached, reasoning)
+    return Response(key, text, finish, usage, request_id, model, error, precision, answered_at)

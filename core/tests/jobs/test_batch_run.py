@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ import yaml
 from attrs import evolve, frozen
 from lab import Lab, Told
 
+from exx import load_results
 from exx.cli.main import run as run_command_line
 from exx.errors import BackendError, PluginError, RunError, StopRequested
 from exx.hookspecs import hookimpl
 from exx.observe import Job
 from exx.pipeline.context import RunOptions
 from exx.pipeline.phases import choose
-from exx.records import RequestId
+from exx.records import JobStatus, RequestId
 from exx.state.stop import StopSignal
 from exx.testing import FakeBatchBackend, FakePlugin, FakeRemote
 
@@ -103,6 +105,30 @@ def test_all_phases_work_on_it(batch: Lab) -> None:
 
     assert batch.result("significance.json")
     assert batch.run(options=IN_PARTS) == []
+
+
+class Precise(FakeRemote):
+    """Says what its model computes with: something else for the treatment, once the job runs."""
+
+    def status(self, job_id: str) -> JobStatus | None:
+        """With the precision."""
+        status = super().status(job_id)
+        return status and evolve(status, precision="FP8" if "treatment" in job_id else "BF16")
+
+
+def test_the_precision_of_jobs_is_kept_and_told(batch: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the record of each job, per arm beside the results, and as a caveat."""
+    monkeypatch.setattr("exx.testing.fake_batch.FakeRemote", Precise)
+    batch.run(options=IN_PARTS)
+    manifest = json.loads(batch.result("trial_manifest.json"))
+
+    assert {job["precision"] for job in manifest["job_status"].values()} == {"BF16", "FP8"}
+    assert {arm: told["precisions"] for arm, told in manifest["answered"].items()} == {
+        "control": {"BF16": 10},
+        "treatment": {"FP8": 10},
+    }
+    (sentence,) = load_results(batch.path("results")).arms_unlike()
+    assert "BF16 under the control, FP8 under the treatment" in sentence
 
 
 def test_the_control_is_reused_by_another_run(batch: Lab) -> None:

@@ -57,3 +57,13 @@ def test_a_failure_does_not_displace_an_answer(jobs: JobLab) -> None:
         Harvest(ROWS, store).finish("nothing came")
 
         assert store.get([ROWS[FIRST]])[ROWS[FIRST]].response.text == "from elsewhere"
+
+
+def test_the_precision_of_a_job_is_that_of_its_rows(jobs: JobLab) -> None:
+    """Unless a row says so itself."""
+    own = JobRow(SECOND, Response("", "two", precision="FP8", answered_at=1_800_000_000.0))
+    with jobs.store() as store:
+        Harvest(ROWS, store, "BF16").add([answer(FIRST, "one"), own])
+        stored = {name: store.get([ROWS[name]])[ROWS[name]].response for name in (FIRST, SECOND)}
+
+    assert (stored[FIRST].precision, stored[SECOND].precision) == ("BF16", "FP8")

@@ -1,6 +1,6 @@
-"""Stores responses as they come: never more than 200 of them, and none for longer than two seconds, are only in memory.
+"""Stores responses as they come: never more than 200 of them, and none for longer than a moment, are only in memory.
 
-A thread beside the one that asks sees to the two seconds, since an answer may take minutes.
+A thread beside the one that asks sees to the moment, since an answer may take minutes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Committer:
 
     store: ResponseStore
     rows: int = 200
-    seconds: float = 2.0
+    seconds: float = 0.2
     _pending: list[Response] = field(factory=list, init=False)
     _since: float = field(default=0.0, init=False)
     _lock: Lock = field(factory=Lock, init=False)

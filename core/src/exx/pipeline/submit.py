@@ -1,7 +1,7 @@
 """Phase submit: asks the model every request that has no response yet, and stores each response durably.
 
 What is in the store is never asked again. An online backend is asked request by request; responses are committed at
-least every 200 answers or two seconds, so a killed run loses next to nothing. A batch backend gets jobs: the phase runs
+least every 200 answers or a fifth of a second, so a killed run loses next to nothing. A batch backend gets jobs: the phase runs
 the whole queue (submit, follow, collect, ask again what failed), since a part may have to wait for another one's end.
 Stopped meanwhile, it leaves the jobs running; resumed, it finds them by their ids.
 """
@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from attrs import define
 
-from exx.errors import BackendError, ExxError
+from exx.errors import BackendError, ExxError, RunError
 from exx.interfaces import BatchBackend
 from exx.jobs.committer import Committer
 from exx.jobs.limits import Limits
@@ -29,7 +29,7 @@ from exx.responses import ResponseStore
 from exx.state.ledger import decide
 
 _COMMIT_ROWS = 200
-_COMMIT_SECONDS = 2.0
+_COMMIT_SECONDS = 0.2
 
 
 class Submit:
@@ -54,7 +54,7 @@ class Submit:
 
     def run(self, ctx: TrialContext) -> Outcome:
         """Ask; connect to the model only when something has to be asked."""
-        total = int(str(ctx.details("build")["requests"]))
+        total = _total(ctx)
         items = PreparedItems(ctx.prepared)
         backend = ctx.experiment.backend.instance
         by_jobs = isinstance(backend, BatchBackend) and backend.batch
@@ -65,6 +65,19 @@ class Submit:
             hint = "nothing was lost; mend the cause, then exx resume asks again"
             raise BackendError(f"every one of {total} requests failed; the first: {tally.first_error}", hint=hint)
         return Outcome(summary=tally.words(), details=tally.details())
+
+
+def _total(ctx: TrialContext) -> int:
+    """How many requests were built.
+
+    Raises:
+        RunError: None, as when building is skipped in a run that has none.
+    """
+    built = ctx.details("build")
+    if "requests" not in built:
+        hint = "leave --skip-build out, or name the run that has them with --run-id"
+        raise RunError(f"run {ctx.run.id}, trial {ctx.trial.slug}: there are no requests to ask", hint=hint)
+    return int(str(built["requests"]))
 
 
 @define
