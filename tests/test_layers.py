@@ -24,6 +24,7 @@ LAYERS = (
     ("answers", "drift", "hub", "interfaces", "observe", "plots", "reading", "responses", "state", "verdict"),
     ("caveats", "hookspecs", "jobs", "sources"),
     ("config", "plugins"),
+    ("prices", "tokens"),
     ("costs",),
     ("experiment", "methods"),
     ("results",),

@@ -143,7 +143,7 @@ def test_a_project_table_is_complete(package):
 
 @each_plugin
 def test_a_plugin_declares_one_entry_point(package):
-    """The group ``exx`` has one entry, called like the import package without ``exx_``; its command, if any, has that name."""
+    """The group ``exx`` has one entry, called like the import package without ``exx_``; a command, if any, likewise."""
     suffix = package.module.removeprefix("exx_")
     declared = dict(package.project.get("entry-points", {}))
     commands = declared.pop("exx.commands", {suffix: f"{package.module}.commands:{suffix}"})

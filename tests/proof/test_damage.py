@@ -32,6 +32,7 @@ ARTIFACTS = (
     "per_item_scores.csv",
     "per_item_scores.parquet",
     "metrics.json",
+    "support.csv",
     "significance.json",
     "findings.csv",
     "findings.parquet",

@@ -119,10 +119,14 @@ def overview(
 
 
 def _hypotheses(trial: TrialResults, results: Results) -> Iterator[Finding]:
-    """The findings on primary metrics and all items, as they were before the trial's own adjustment."""
+    """The findings on primary metrics and all items that stand for their hypotheses, without the trial's own q-value.
+
+    Which test stands for a hypothesis was settled in the trial: it is the one that has the q-value there.
+    """
     for finding in results.findings:
-        if finding.metric in results.primary and finding.address.subgroup is None and finding.p_value is not None:
-            yield evolve(finding, metric=_name(trial, finding.metric), q_value=None, family=None, reason=None)
+        if finding.metric in results.primary and finding.address.subgroup is None and finding.q_value is not None:
+            alone = {"q_value": None, "family": None, "reason": None, "default_for": {"p_value": 1}}
+            yield evolve(finding, metric=_name(trial, finding.metric), **alone)
 
 
 def _name(trial: TrialResults, metric: str) -> str:

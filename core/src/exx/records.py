@@ -143,11 +143,19 @@ def request_key(
 
 @frozen
 class Usage:
-    """Tokens that one request took; ``cached_tokens`` are those of the prompt that were served from a cache."""
+    """Tokens that one request took.
+
+    Attributes:
+        prompt_tokens: Of the conversation.
+        completion_tokens: Of the answer, reasoning included.
+        cached_tokens: Those of the prompt that were served from a cache.
+        reasoning_tokens: Those of the completion that the model thought with; 0 where the server does not say.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    reasoning_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -408,9 +416,10 @@ class Finding:
         block_level: Its entry is repeated at the level of the block (as contracts.md has it for McNemar's test of EM).
         block_path: Where in the block its entry is repeated, when not directly under the analysis's name:
             ``("tost", "em")``, say.
-        default_for: Where this finding stands among those that could give their metric its default ``p_value`` (a test
-            of "the mean difference is 0") or its default ``interval`` (one of the mean difference): of the findings on
-            a metric the highest number wins. A finding about anything else has none, and its p-value is in no family.
+        default_for: Where this finding stands among those that could stand for their metric: ``interval`` (of the mean
+            difference) and ``p_value`` (of "the mean difference is 0"); the highest number wins. With shared groups
+            also ``interval_items`` and ``p_value_items``: its details hold ``items``, a mapping with ``interval`` and
+            ``p_value`` as if items were independent. A finding about anything else has none, and is in no family.
     """
 
     analysis: str

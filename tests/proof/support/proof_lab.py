@@ -12,7 +12,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +65,16 @@ class Zygote:
         """Wait until everything is imported."""
         assert self._hear() == "ready"
 
-    def run(self, order: Mapping[str, Any]) -> int:
+    def run(self, order: Mapping[str, Any], started: Callable[[int], None] = lambda pid: None) -> int:
         """Have a process forked, and wait for its end; returns its exit status, negative for a signal.
 
-        One that does not end is killed, and fails the test.
+        One that does not end is killed, and fails the test. ``started`` is told the pid as soon as there is one.
         """
         assert self._server.stdin is not None
         self._server.stdin.write(json.dumps(order) + "\n")
         self._server.stdin.flush()
         pid = int(self._hear())
+        started(pid)
         ended, _, _ = select.select([self._server.stdout], [], [], LONGEST)
         if not ended:
             os.kill(pid, signal.SIGKILL)

@@ -59,6 +59,7 @@ class Asked:
     models: str | None = None
     prompt_sets: str | None = None
     temps: str | None = None
+    account_id: str | None = None
 
     def narrowing(self) -> Narrowing:
         """The trials to keep.
@@ -95,7 +96,7 @@ def open_experiment(asked: Asked) -> Experiment:
     # The config's machinery costs more to import than most commands take to run.
     from exx.config.load import build_config, load_config
     from exx.config.structure import Origin
-    from exx.experiment import Experiment, with_dry_run
+    from exx.experiment import Experiment, with_account, with_dry_run
     from exx.plugins import load_plugins
 
     load_environment()
@@ -105,7 +106,10 @@ def open_experiment(asked: Asked) -> Experiment:
         config, origin = load_config(asked.config, asked.overrides)
     if asked.dry_run:
         config = with_dry_run(config)
-    return Experiment(config, origin, load_plugins(), asked.narrowing())
+    registry = load_plugins()
+    if asked.account_id is not None and not asked.dry_run:
+        config = with_account(config, registry, asked.account_id)
+    return Experiment(config, origin, registry, asked.narrowing())
 
 
 def load_environment() -> None:

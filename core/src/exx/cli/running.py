@@ -47,6 +47,7 @@ _run_options = options(
     _phase,
     _limits,
     narrowing_options,
+    click.option("--account-id", metavar="SLUG", help="The account at the backend's service that asks, and pays."),
     click.option("--skip-prepare", is_flag=True, help="Leave the prepared items as they are."),
     click.option("--skip-build", is_flag=True, help="Leave the requests as they are."),
     click.option("--archive", is_flag=True, help="Pack the finished run into one checksummed file."),
@@ -78,6 +79,7 @@ def _run(given: dict[str, Any]) -> None:
         given["models"],
         given["prompt_sets"],
         given["temps"],
+        given["account_id"],
     )
     if given["resume"] and not given["run_id"]:
         raise UsageError("--resume needs --run-id", hint="exx list shows the runs; exx resume RUN_ID needs no config")

@@ -69,6 +69,7 @@ def analyze_command(name: str, out_path: Path | None, as_json: bool, **given: An
             stats_config=to_plain(experiment.config)["stats"],
             prepared=scores.prepared,
             price=experiment.price,
+            primary=experiment.config.verdict.primary,
         )
     result = next(iter(made.values())) if len(made) == 1 else {"trials": made}
     if out_path is not None:

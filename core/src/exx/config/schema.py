@@ -130,6 +130,7 @@ class Pricing:
 
     input_per_million: float = field(validator=ge(0.0))
     output_per_million: float = field(validator=ge(0.0))
+    cached_input_per_million: float | None = field(default=None, validator=optional(ge(0.0)))
     batch_discount: float = field(default=0.5, validator=_share)
 
 
@@ -171,6 +172,7 @@ class Stats:
     tost_margins: Mapping[str, float] = field(
         factory=lambda: {"em": 0.01, "f1": 0.01}, validator=_each(and_(gt(0.0), le(1.0)))
     )
+    families: Mapping[str, tuple[str, ...]] = field(factory=dict)
 
 
 @frozen(kw_only=True)

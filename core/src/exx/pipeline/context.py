@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any, ClassVar, Literal, Protocol
@@ -12,6 +13,7 @@ from attrs import asdict, define, field, frozen
 from exx.config.trials import Trial
 from exx.experiment import Experiment, Prompts
 from exx.observe import Run
+from exx.prices import Priced
 from exx.records import CONDITIONS, Condition, Json
 from exx.responses import ResponseStore
 from exx.state.ledger import digest
@@ -75,6 +77,12 @@ class TrialContext:
     def prompts(self) -> Prompts:
         """The trial's prompt texts."""
         return self.experiment.prompts(self.trial)
+
+    @cached_property
+    def priced(self) -> Priced:
+        """What the trial's model costs: on the day the run was made, so that a run gone on with keeps its prices."""
+        made = str(self.run_ledger.document.get("created_at") or "")[:10]
+        return self.experiment.priced(self.trial.model, date.fromisoformat(made) if made else None)
 
     @property
     def folder(self) -> Path:

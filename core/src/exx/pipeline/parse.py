@@ -34,9 +34,10 @@ COLUMNS = (
     "error",
     "cached_tokens",
     "model",
+    "reasoning_tokens",
 )
 _ERROR, _TEXT = COLUMNS.index("error"), COLUMNS.index("response_text")
-_WHOLE = ("sample_index", "prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens")
+_WHOLE = ("sample_index", "prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
 _SMALLEST_BLOCK, _LARGEST_BLOCK = 2**20, 2**26
 Row = list[Any]
 
@@ -140,10 +141,10 @@ def _answer(record: Mapping[str, Any]) -> list[Any]:
     error = error_text(record)
     body = _body(record)
     if error:
-        return [body.get("id") or "", "", "", 0, 0, 0, error, 0, body.get("model") or ""]
+        return [body.get("id") or "", "", "", 0, 0, 0, error, 0, body.get("model") or "", 0]
     choice = body["choices"][0]
     usage = body.get("usage") or {}
-    details = usage.get("prompt_tokens_details") or {}
+    details, thought = (usage.get(f"{side}_tokens_details") or {} for side in ("prompt", "completion"))
     prompt, completion = usage.get("prompt_tokens") or 0, usage.get("completion_tokens") or 0
     return [
         body.get("id") or "",
@@ -155,6 +156,7 @@ def _answer(record: Mapping[str, Any]) -> list[Any]:
         "",
         details.get("cached_tokens") or 0,
         body.get("model") or "",
+        thought.get("reasoning_tokens") or 0,
     ]
 
 

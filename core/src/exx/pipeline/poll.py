@@ -6,11 +6,11 @@ phase begins, every response is in the store.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 import orjson
-from attrs import define, field
+from attrs import asdict, define, field
 
 from exx import __version__
 from exx.drift import Witness
@@ -18,7 +18,7 @@ from exx.errors import RunError
 from exx.pipeline.asking import all_chunks, inputs_of_asking
 from exx.pipeline.context import FilePhase, Outcome, Scope, TrialContext
 from exx.pipeline.items import PreparedItems
-from exx.records import CONDITIONS, Condition, Json, Request, RequestId, Response
+from exx.records import CONDITIONS, Condition, Json, Request, RequestId, Response, Usage
 from exx.responses import Stored
 from exx.state.files import atomic_path
 from exx.state.ledger import digest
@@ -41,7 +41,7 @@ class Poll(FilePhase):
         tally = _Tally()
         witnesses = {condition: Witness() for condition in CONDITIONS}
         with atomic_path(path) as temporary, temporary.open("wb") as file:
-            for request, stored in _answered(ctx):
+            for request, stored in _answered(ctx, tally):
                 tally.count(request, stored, ctx)
                 witnesses[_arm(request)].see(stored.response)
                 row = result_row(request.custom_id, stored.response)
@@ -55,8 +55,9 @@ def _arm(request: Request) -> Condition:
     return RequestId.decode(request.custom_id).condition
 
 
-def _answered(ctx: TrialContext) -> Iterator[tuple[Request, Stored]]:
+def _answered(ctx: TrialContext, tally: _Tally) -> Iterator[tuple[Request, Stored]]:
     with ctx.open_store() as store:
+        tally.note_attempts(store.attempts())
         for chunk in all_chunks(ctx, PreparedItems(ctx.prepared)):
             ctx.stop.check()
             found = store.get([request.key for request in chunk])
@@ -72,6 +73,7 @@ def result_row(custom_id: str, response: Response) -> dict[str, Any]:
     if response.error is not None:
         return {"custom_id": custom_id, "response": None, "error": {"message": response.error}}
     usage = response.usage
+    thought = {"completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens}}
     choice = {
         "index": 0,
         "finish_reason": response.finish_reason,
@@ -88,6 +90,7 @@ def result_row(custom_id: str, response: Response) -> dict[str, Any]:
                 "completion_tokens": usage.completion_tokens,
                 "total_tokens": usage.total_tokens,
                 "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+                **(thought if usage.reasoning_tokens else {}),
             },
         },
         "error": None,
@@ -99,27 +102,33 @@ class _Tally:
     rows: int = 0
     failed: int = 0
     reused: dict[str, dict[str, int]] = field(factory=dict)
+    attempts: dict[str, dict[str, int]] = field(factory=dict)
+    _of_request: dict[str, list[Usage]] = field(factory=dict)
+
+    def note_attempts(self, attempts: Iterable[tuple[str, Usage]]) -> None:
+        """Note what failed attempts took, to be counted when their requests come up."""
+        for key, usage in attempts:
+            self._of_request.setdefault(key, []).append(usage)
 
     def count(self, request: Request, stored: Stored, ctx: TrialContext) -> None:
         self.rows += 1
         if stored.response.error is not None:
             self.failed += 1
         if stored.buyer != f"{ctx.run.id}/{ctx.trial.slug}":
-            self._count_reused(request, stored.response)
-
-    def _count_reused(self, request: Request, response: Response) -> None:
-        asked = RequestId.decode(request.custom_id)
-        sums = self.reused.setdefault(
-            f"{asked.condition}|{asked.temp!r}",
-            {"requests": 0, "prompt_tokens": 0, "completion_tokens": 0, "cached_tokens": 0},
-        )
-        sums["requests"] += 1
-        sums["prompt_tokens"] += response.usage.prompt_tokens
-        sums["completion_tokens"] += response.usage.completion_tokens
-        sums["cached_tokens"] += response.usage.cached_tokens
+            _add(self.reused, request, stored.response.usage)
+        for usage in self._of_request.pop(request.key, ()):
+            _add(self.attempts, request, usage)
 
     def words(self) -> str:
         return f"{self.rows} rows" + (f", {self.failed} of them failed" if self.failed else "")
 
     def details(self) -> dict[str, Json]:
-        return {"rows": self.rows, "failed": self.failed, "reused": self.reused}
+        return {"rows": self.rows, "failed": self.failed, "reused": self.reused, "attempts": self.attempts}
+
+
+def _add(sums: dict[str, dict[str, int]], request: Request, usage: Usage) -> None:
+    asked = RequestId.decode(request.custom_id)
+    place = sums.setdefault(f"{asked.condition}|{asked.temp!r}", {"requests": 0, **asdict(Usage())})
+    place["requests"] += 1
+    for name, tokens in asdict(usage).items():
+        place[name] += tokens

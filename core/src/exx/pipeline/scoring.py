@@ -9,18 +9,17 @@ and counted. An answer cut off later is scored as it stands, and counted too.
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from attrs import frozen
 
 from exx.interfaces import Detector, Scorer
+from exx.pipeline.items import without_collector
 from exx.pipeline.scoring_judge import Panel, Verdicts
 from exx.pipeline.scoring_read import CUT, FAILED, TRUNCATED, Predictions, read_items, read_predictions
-from exx.pipeline.scoring_write import Table, write_parquet, write_scores
+from exx.pipeline.scoring_write import Table, write_parquet, write_scores, write_support
 from exx.records import CONDITIONS, Metric
 from exx.text.abstention import Abstention
 
@@ -70,7 +69,7 @@ def score_files(
     Args:
         pred_csv: predictions.csv; columns beyond the contract's are ignored.
         prepared_dir: Folder of open_book.jsonl and closed_book.jsonl.
-        out_csv: The score file to write; metrics.json comes beside it.
+        out_csv: The score file to write; metrics.json comes beside it, and support.csv if the detector judged anything.
         scorers: Everybody who may be asked.
         detector: Judges whether answers are supported by their passage; None leaves ``unsupported_rate`` blank.
         abstention: The rule of abstention; the default rule if None.
@@ -83,7 +82,7 @@ def score_files(
         UsageError: A dataset without a scorer, or with two for one metric.
         ExxError: The output cannot be written.
     """
-    with _no_collector():
+    with without_collector():
         found = read_predictions(pred_csv)
         verdicts = Verdicts.of(found, abstention or Abstention())
         panel = Panel(scorers, detector, fallback)
@@ -99,23 +98,16 @@ def score_files(
                     groups[row] = group
         table = Table(found, keys, groups, panel.metrics(), verdicts.columns)
         written = write_scores(out_csv, table)
+        support = out_csv.with_name("support.csv")
+        if verdicts.support is None:
+            support.unlink(missing_ok=True)  # one of an earlier scoring would be taken for this one's
+        else:
+            write_support(support, found, keys, verdicts.support)
     artifacts = [out_csv, out_csv.with_name("metrics.json")]
+    artifacts += [support] if verdicts.support is not None else []
     if parquet:
         artifacts.append(write_parquet(out_csv))
     return _summary(found, panel, written, items, artifacts, table.metrics)
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    # Hundreds of thousands of small objects are made and none of them is part of a cycle: looking for cycles among
-    # them costs a third of the time and finds nothing.
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _summary(

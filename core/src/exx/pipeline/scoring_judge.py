@@ -98,12 +98,14 @@ class Verdicts:
         abstained: Whether the answer abstains.
         given: The texts as scorers are to see them.
         columns: By metric: a value per row, None where it is not defined.
+        support: The detector's degree of support per row, None for what it was not asked about; None without any.
     """
 
     predictions: Predictions
     abstained: Sequence[bool]
     given: Sequence[str]
     columns: dict[str, Column] = field(factory=dict)
+    support: Column | None = None
 
     @classmethod
     def of(cls, predictions: Predictions, abstention: Abstention) -> Verdicts:
@@ -180,10 +182,13 @@ class Verdicts:
         if not batch:
             return
         support = _ask(detector, lambda: detector.support(batch))
-        cutoff = detector.cutoff
+        if self.support is None:
+            self.support = [None] * len(texts)
+        degrees, cutoff = self.support, detector.cutoff
         for row, degree in zip(flat, _checked(detector, "support", {"support": support}, len(flat)), strict=True):
             if degree is None:
                 raise _blame(detector, "returned None where a degree of support is due")
+            degrees[row] = degree
             column[row] = 1.0 if degree < cutoff else 0.0
 
 

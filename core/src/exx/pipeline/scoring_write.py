@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 KEYS = ("item_key", "type", "condition", "temp")
 COUNTS = ("n_samples", "n_failed", "n_truncated")
+SUPPORT = ("item_key", "condition", "temp", "sample_index", "support")
 _ONE = {ANSWERED: "1,0,0", TRUNCATED: "1,0,1", CUT: "0,0,1", FAILED: "0,1,0"}
 
 
@@ -113,6 +114,31 @@ def write_parquet(path: Path) -> Path:
     with atomic_path(target) as temp:
         parquet.write_table(_arrow(path), temp)
     return target
+
+
+def write_support(path: Path, predictions: Predictions, keys: Sequence[str], support: Column) -> None:
+    """Write how far the detector found each claim supported, a row each, in the order of the predictions.
+
+    The same predictions in the same order give the same bytes.
+
+    Args:
+        path: The file to write.
+        predictions: The rows.
+        keys: The key of each row's item.
+        support: Degree of support in [0, 1] per row; None for what was no claim, which gets no row.
+
+    Raises:
+        ExxError: The file cannot be written.
+    """
+    slots = [f"{slot.condition},{slot.temp!r},{slot.sample}" for slot in predictions.slots]
+    quote = _Quotes()
+    lines = [
+        f"{quote[key]},{slots[slot]},{degree + 0.0!r}"
+        for key, slot, degree in zip(keys, predictions.slot_of, support, strict=True)
+        if degree is not None
+    ]
+    with atomic_path(path) as temp, temp.open("w", encoding="utf-8", newline="") as file:
+        file.write("\n".join([",".join(SUPPORT), *lines, ""]))
 
 
 def _arrow(path: Path) -> pa.Table:

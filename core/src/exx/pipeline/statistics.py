@@ -15,6 +15,7 @@ from attrs import evolve, field, frozen
 
 from exx.errors import PluginError, StopRequested
 from exx.paired import PairedBlock, Study, generator
+from exx.pipeline.statistics_default import PLACES
 from exx.pipeline.statistics_pair import pair
 from exx.pipeline.statistics_plain import jsonable, number
 from exx.pipeline.statistics_read import read_scores
@@ -82,7 +83,7 @@ def compute(
     for bound in _at(analyses, "adjustment"):
         findings = _adjust(bound, findings, primary)
     config = dict(stats_config or {})
-    more: dict[str, Any] = {"folder": per_item_csv.parent, "prepared": prepared, "price": price}
+    more: dict[str, Any] = {"folder": per_item_csv.parent, "prepared": prepared, "price": price, "primary": primary}
     study = Study(blocks=blocks, seed=seed, stats=config, **more)
     return Statistics(
         blocks=blocks,
@@ -100,6 +101,7 @@ def analyze_study(
     *,
     seed: int,
     stats_config: Mapping[str, Json],
+    primary: Sequence[str] = (),
     prepared: Path | None = None,
     price: Price | None = None,
 ) -> Json:
@@ -110,7 +112,7 @@ def analyze_study(
         PluginError: The analysis failed.
     """
     blocks = list(_with_parts(pair(read_scores(per_item_csv))))
-    more: dict[str, Any] = {"folder": per_item_csv.parent, "prepared": prepared, "price": price}
+    more: dict[str, Any] = {"folder": per_item_csv.parent, "prepared": prepared, "price": price, "primary": primary}
     return _study(bound, Study(blocks=blocks, seed=seed, stats=stats_config, **more))
 
 
@@ -182,6 +184,11 @@ def _checked(bound: Bound, finding: Any, address: Address | None) -> Finding:
     for name in ("p_value", "q_value"):
         if plain[name] is not None and not 0 <= plain[name] <= 1:
             raise _complaint(bound, f"{what}: {name} is {plain[name]!r}, expected 0 to 1")
+    unknown = [place for place, rank in finding.default_for.items() if place not in PLACES or not isinstance(rank, int)]
+    if unknown:
+        raise _complaint(
+            bound, f"{what}: default_for has {unknown[0]!r}, expected a whole number for {', '.join(PLACES)}"
+        )
     return evolve(finding, n=int(finding.n), **plain)
 
 

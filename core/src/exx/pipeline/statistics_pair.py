@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from operator import itemgetter
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exx.errors import DataError
 from exx.paired import Ints, PairedBlock, PairedSample
 from exx.pipeline.statistics_read import HINT, TYPES, Scores
 from exx.records import Address
+
+T = TypeVar("T", np.float64, np.int64)
 
 
 def pair(scores: Scores) -> list[PairedBlock]:
@@ -102,7 +106,14 @@ def _sample(scores: Scores, name: str, rows: Ints, unpaired: dict[str, int], add
         treatment=treatment[kept],
         groups=_groups(scores, rows[:, kept]),
         n_unpaired={**unpaired, **left_out},
+        items=np.flatnonzero(kept),
+        replicates=_both(scores.answers, rows[:, kept]),
+        spreads=_both(scores.spreads.get(name), rows[:, kept]),
     )
+
+
+def _both(column: NDArray[T] | None, rows: Ints) -> tuple[NDArray[T], NDArray[T]] | None:
+    return None if column is None else (column[rows[0]], column[rows[1]])
 
 
 def _groups(scores: Scores, rows: Ints) -> Ints | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 from exx.errors import DataError
 from exx.paired import Floats, Ints
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 KEYS = ("item_key", "type", "condition", "temp")
 TYPES = ("open", "closed")
+COUNT = "n_samples"
+_LARGEST_ARRAY = 1 << 31  # bytes of text that one array can hold
 HINT = "exx score makes this file anew"
 
 # Fewer abstentions are not better in themselves: whether they are depends on what is asked. They count as "lower is
@@ -58,6 +60,8 @@ class Scores:
         group: Code of the row's group, distinct between datasets; -1 without one; None if the file has no groups.
         columns: By metric: the values, NaN where the file has a blank.
         metrics: What is known of each metric, in the order of the columns.
+        answers: How many answers the row's means are over; None if the file does not say.
+        spreads: By metric: standard deviation of those answers, NaN where there is none; only with several answers.
     """
 
     path: Path
@@ -71,6 +75,8 @@ class Scores:
     group: Ints | None
     columns: Mapping[str, Floats]
     metrics: Mapping[str, Metric]
+    answers: Ints | None = None
+    spreads: Mapping[str, Floats] = field(factory=dict)
 
 
 def read_scores(path: Path, metrics: Mapping[str, Metric] | None = None) -> Scores:
@@ -87,7 +93,8 @@ def read_scores(path: Path, metrics: Mapping[str, Metric] | None = None) -> Scor
     described = {**KNOWN, **_beside(path), **(metrics or {})}
     names = [name for name in header if name in described or (f"{name}_std" in header and name not in KEYS)]
     text = [*KEYS, *(["group"] if "group" in header else [])]
-    table = _table(path, text, names)
+    counted = [COUNT] if COUNT in header and COUNT not in names else []
+    table = _table(path, text, [*names, *counted])
     if not table.num_rows:
         raise DataError(path, "holds no rows", line=1, hint=HINT)
     item, keys = _codes(table["item_key"])
@@ -105,7 +112,22 @@ def read_scores(path: Path, metrics: Mapping[str, Metric] | None = None) -> Scor
         group=_groups(table["group"], dataset_of[item]) if "group" in header else None,
         columns={name: _numbers(path, table[name], name, bounded=name in described) for name in names},
         metrics={name: described.get(name) or Metric(name, name, binary=False) for name in names},
+        **(_replicates(path, table[COUNT], header, names) if counted else {}),
     )
+
+
+def _replicates(path: Path, column: pa.ChunkedArray, header: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+    """How many answers each row is about, and their spread where any row is about several."""
+    answers = np.nan_to_num(_numbers(path, column, COUNT, bounded=False))
+    odd = (answers < 0) | (answers != np.rint(answers))
+    if odd.any():
+        _refuse(path, COUNT, answers, odd, "is not a whole number")
+    found: dict[str, Any] = {"answers": answers.astype(np.int64)}
+    spreads = {name: f"{name}_std" for name in names if f"{name}_std" in header}
+    if spreads and answers.max() > 1:  # one answer has no spread, so there is nothing to read
+        table = _table(path, [], list(spreads.values()))
+        found["spreads"] = {name: _numbers(path, table[std], std, bounded=False) for name, std in spreads.items()}
+    return found
 
 
 def _header(path: Path) -> list[str]:
@@ -170,9 +192,12 @@ def _codes(column: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
     """Number the distinct words of a column; returns the number of each row, and the words."""
     import pyarrow as pa
 
-    if not pa.types.is_dictionary(column.type):
-        column = column.dictionary_encode()
-    whole = pa.concat_arrays(column.unify_dictionaries().chunks)
+    if not pa.types.is_dictionary(column.type) and column.nbytes < _LARGEST_ARRAY:
+        whole = pa.concat_arrays(column.chunks).dictionary_encode()  # a tenth of the time that unifying takes
+    elif not pa.types.is_dictionary(column.type):
+        whole = pa.concat_arrays(column.dictionary_encode().unify_dictionaries().chunks)
+    else:
+        whole = pa.concat_arrays(column.unify_dictionaries().chunks)
     return _plain(whole.indices).astype(np.int64), whole.dictionary
 
 

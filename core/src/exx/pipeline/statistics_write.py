@@ -17,6 +17,7 @@ import orjson
 from attrs import asdict
 
 from exx.paired import Floats, PairedBlock, PairedSample
+from exx.pipeline.statistics_default import defaults
 from exx.pipeline.statistics_plain import finite
 from exx.records import Address, Finding, Json
 from exx.state.files import atomic_path, write_json
@@ -100,15 +101,21 @@ def entry(finding: Finding) -> dict[str, Json]:
 def _block(block: PairedBlock, by_address: Mapping[Address, list[Finding]]) -> dict[str, Any]:
     metrics = {name: _means(sample) for name, sample in block.samples.items()}
     repeated: dict[str, Any] = {}
+    about: dict[str, list[Finding]] = {}
     for finding in by_address.get(block.address, []):
         made = entry(finding)
         path = finding.block_path or ((finding.analysis,) if finding.block_level else ())
         if finding.metric in metrics:
+            about.setdefault(finding.metric, []).append(finding)
             _add(metrics[finding.metric], finding, made)
         else:
             path = path or (finding.analysis,)
         if path:
             _put(repeated, path, made)
+    for name, findings in about.items():
+        values, reasons = defaults(findings)
+        metrics[name].update(values)
+        _explain(metrics[name], reasons)
     why = {"reason": _unpaired(block)} if not block.n_items else {}
     subgroups = {
         column: {value: _block(part, by_address) for value, part in parts.items()}
@@ -122,9 +129,12 @@ def _add(metric: dict[str, Any], finding: Finding, made: dict[str, Json]) -> Non
     metric[finding.analysis] = made
     metric.update(finding.summary)
     undefined = [key for key, value in finding.summary.items() if value is None]
-    if undefined:
-        why = f"{', '.join(undefined)}: {finding.reason or 'not defined'}"
-        metric["reason"] = f"{metric['reason']}; {why}" if "reason" in metric else why
+    _explain(metric, [f"{', '.join(undefined)}: {finding.reason or 'not defined'}"] if undefined else [])
+
+
+def _explain(metric: dict[str, Any], reasons: list[str]) -> None:
+    if reasons:
+        metric["reason"] = "; ".join([metric["reason"], *reasons] if "reason" in metric else reasons)
 
 
 def _put(block: dict[str, Any], path: tuple[str, ...], made: dict[str, Json]) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from attrs import asdict
+
 from exx import __version__
 from exx.config.dump import to_plain
 from exx.experiment import Experiment
 from exx.pipeline.context import FilePhase, Outcome, Scope, TrialContext
+from exx.records import Price
 from exx.state.ledger import digest
 
 
@@ -28,18 +31,26 @@ class Stats(FilePhase):
             "exx-core": __version__,
         }
         if any(bound.instance.level == "study" for bound in ctx.experiment.analyses):  # only these look at tokens
-            inputs |= {"predictions": ctx.digest_of("parse"), "pricing": digest(to_plain(config).get("pricing"))}
+            inputs |= {"predictions": ctx.digest_of("parse"), "pricing": digest(asdict(ctx.priced))}
         return inputs | {f"analysis {bound.name}": digest(bound.stamp()) for bound in ctx.experiment.analyses}
 
     def run(self, ctx: TrialContext) -> Outcome:
         """Write significance.json, findings.csv, its Parquet twin, and what study analyses make."""
         scores, out = ctx.results / "per_item_scores.csv", ctx.results / "significance.json"
-        count, paths = stats_with(ctx.experiment, scores, out, prepared=ctx.prepared, parquet=True)
+        count, paths = stats_with(
+            ctx.experiment, scores, out, prepared=ctx.prepared, price=ctx.priced.price, parquet=True
+        )
         return Outcome(artifacts=paths, summary=f"{count} findings")
 
 
 def stats_with(
-    experiment: Experiment, per_item_csv: Path, out: Path, *, prepared: Path | None = None, parquet: bool = False
+    experiment: Experiment,
+    per_item_csv: Path,
+    out: Path,
+    *,
+    prepared: Path | None = None,
+    price: Price | None = None,
+    parquet: bool = False,
 ) -> tuple[int, list[Path]]:
     """Analyse a score file as an experiment's config says; returns how many findings there are, and the files."""
     # numpy and pyarrow are needed here and nowhere before.
@@ -54,6 +65,6 @@ def stats_with(
         primary=config.verdict.primary,
         stats_config=to_plain(config)["stats"],
         prepared=prepared,
-        price=experiment.price,
+        price=price,
     )
     return len(statistics.findings), write_statistics(statistics, out, parquet=parquet)

@@ -1,9 +1,9 @@
 """Phase submit: asks the model every request that has no response yet, and stores each response durably.
 
 What is in the store is never asked again. An online backend is asked request by request; responses are committed at
-least every 200 answers or a fifth of a second, so a killed run loses next to nothing. A batch backend gets jobs: the phase runs
-the whole queue (submit, follow, collect, ask again what failed), since a part may have to wait for another one's end.
-Stopped meanwhile, it leaves the jobs running; resumed, it finds them by their ids.
+least every 200 answers or a fifth of a second, so a killed run loses next to nothing. A batch backend gets jobs: the
+phase runs the whole queue (submit, follow, collect, ask again what failed), since a part may have to wait for another
+one's end. Stopped meanwhile, it leaves the jobs running; resumed, it finds them by their ids.
 """
 
 from __future__ import annotations

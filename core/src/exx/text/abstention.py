@@ -20,8 +20,10 @@ from exx.text.phrases import ABOUT, BARE, DECLINES, FIRST_WORDS, LEAD_IN, TURNS
 
 _LONGEST = 1_000
 _WRAPPING = " \t\n\r\"'“”«»*_`<>()[]{}#"
+_BULLETS = _WRAPPING + "-–—•"
 _ENDING = _WRAPPING + ".!?…,;:-"
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')\]*]*\s+|\n+|;\s+|\s+[–—]\s+")
+_NUMBERING = re.compile(r"\d{0,2}")
 _LABEL = re.compile(r"(?:(?:the )?(?:final |short )?answer|response|a)\s*:\s*")
 
 
@@ -91,23 +93,28 @@ def _is_marker(text: str, markers: Sequence[str]) -> bool:
 
 def _declines(text: str) -> bool:
     text = text.strip()
-    words = text.split(None, 1)
+    words = text.lstrip(_BULLETS).split(None, 1)
     if not words:
-        return True
+        return not text
     # Nearly every real answer leaves here: declining begins with few words, or has a "not" in it.
     if len(text) > _LONGEST or not (
         words[0].strip(_ENDING).casefold().replace("’", "'") in FIRST_WORDS
         or "not" in text
         or "n't" in text
         or "n’t" in text
+        or " unknown" in text
+        or " unclear" in text
     ):
         return False
-    sentences = [s for s in (part.strip(_ENDING) for part in _SENTENCE_END.split(text.strip(_WRAPPING))) if s]
+    parts = _SENTENCE_END.split(text.lstrip(_BULLETS).strip(_WRAPPING))
+    sentences = [sentence for sentence in (part.strip(_ENDING) for part in parts) if sentence]
     spoken = [_LABEL.sub("", gentle(sentence), count=1).strip(_ENDING) for sentence in sentences]
     declined = False
     for sentence, original in zip(spoken, sentences, strict=True):
-        if not sentence or _declining(sentence, original):
-            declined = declined or bool(sentence)
+        if _NUMBERING.fullmatch(sentence):
+            continue
+        if _declining(sentence, original):
+            declined = True
         elif not (ABOUT.match(sentence) and not TURNS.search(sentence)):
             return False
     return declined
@@ -125,7 +132,8 @@ def _declining(sentence: str, original: str) -> bool:
         return False
     turn = TURNS.search(said, found.end())
     # "…, but the passage does not say" declines twice; "…, but the album came out in 1979" answers.
-    return turn is None or _declining(said[turn.end() :].strip(_ENDING), "")
+    rest = "" if turn is None else said[turn.end() :].strip(_ENDING)
+    return turn is None or ABOUT.match(rest) is not None or _declining(rest, "")
 
 
 def _is_title(sentence: str) -> bool:

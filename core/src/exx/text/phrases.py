@@ -42,7 +42,7 @@ _PASSAGE = (
     "(?:(?:the|this|that|your|any of the) )?(?:(?:given|provided|above|supplied|following|available|short|shown) )*"
     + _any(
         """passages?|texts?|contexts?|articles?|paragraphs?|documents?|excerpts?|materials?|sources?|snippets?|question
-        search results|web results|information"""
+        author|search results|web results|information"""
     )
     + "(?: (?:that )?(?:is |was |were |you |i )?(?:given|provided|above|available|supplied|shown|itself|alone))?"
 )
@@ -50,12 +50,12 @@ _IN_PASSAGE = rf"(?:anywhere |here )?(?:in|by|from|within|on|with|based on|given
 _TELL = _any(
     """say|state|mention|specify|provide|contain|include|give|indicate|tell|answer|reveal|explain|describe|discuss
     identify|name|address|disclose|have|offer|list|cover|clarify|elaborate|talk about|define|refer to|make
-    note|report"""
+    note|report|go into|touch on|deal with|speak of"""
 )
 _TOLD = _any(
     """mentioned|stated|specified|given|provided|included|contained|indicated|told|answered|revealed|explained
     described|discussed|identified|named|addressed|disclosed|listed|covered|found|available|known|clear|clarified
-    present|determined|answerable|explicit|supplied|reported|recorded|noted"""
+    present|determined|answerable|explicit|supplied|reported|recorded|noted|made"""
 )
 _ASKED = _any(
     """$|,|sorry|the|this|that|what|who|whom|whose|when|where|which|why|if|whether|about|any|enough|based|from|because
@@ -71,16 +71,18 @@ _MATTER = (
     "(?:"
     + _any(
         """clear|direct|explicit|specific|definite|definitive|relevant|further|sufficient|enough|such|reliable|the|any
-        other|additional|particular|that|this|exact|real-time"""
+        an|a|other|additional|particular|that|this|exact|real-time"""
     )
     + " )*"
     + _any(
-        rf"""information|info|mention|indication|details?|references?|context|knowledge|idea|clue|way to|access|data
-        (?:answers?|evidence|statement|records?|results?)(?=$|,| {_IN_PASSAGE}| (?:to|for) (?:the|this|that|your))"""
+        rf"""information|info|mention|indication|details?|references?|context|knowledge|idea|clue|way (?:to|of)|access
+        data
+        (?:answers?|evidence|statement|records?|results?)(?=$|,| {_IN_PASSAGE}| (?:to|for) (?:th[ei]s?|that|your?))"""
     )
     + r"\b"
 )
 
+_WOULD_NOT = _any("(?:will|would|can|do) not|won't|wouldn't|can't|cannot|don't|(?:'d|would) rather not|prefer not to")
 _SPEAKER = _any(
     rf"""{_NOT} {_HOW}(?:know|understand|recall|remember)(?=$|,| {_ASKED})
     {_NOT} {_HOW}(?:have|see|find|possess) {_MATTER}
@@ -88,18 +90,30 @@ _SPEAKER = _any(
     have {_HOW}{_LITTLE} {_MATTER}
     lack {_MATTER}
     {_CANNOT} {_HOW}{_FIND}\b
-    (?:am|was|'m) (?:not {_HOW}(?:sure|certain|aware|familiar)|unsure|uncertain|unaware|unfamiliar)\b"""
+    (?:would|will|'d|'ll) (?:need|require) (?:more|further|additional|some more) (?:context|information|details)\b
+    {_NOT} {_HOW}have (?:enough|anything|much) to (?:go on|say|answer|tell|offer)\b
+    (?:have|'ve) not been {_HOW}(?:told|given|informed)\b
+    {_WOULD_NOT} (?:(?:want|like|care) to )?(?:guess|speculate)\b
+    (?:must|will|'ll|have to|'d have to) pass(?=$|,| on)
+    (?:am|are|was|were|'m|'re) (?:not|never) {_HOW}(?:told|given|informed)\b
+    (?:am|was|'m) {_HOW}(?:not {_HOW}(?:sure|certain|aware|familiar)|unsure|uncertain|unaware|unfamiliar)\b"""
 )
 _PASSAGES = _any(
     rf"""{_NOT} {_HOW}{_TELL}s?\b
     {_CANNOT} {_HOW}{_TELL}\b
     (?:has|have|gives?|contains?|provides?|offers?|makes?|includes?|says?) (?:nothing|no|little|insufficient)\b
     (?:is|was|are) (?:silent|unclear|not clear|insufficient|not sufficient|not enough|unanswerable|not answerable)\b
+    leaves? (?:this|that|it|the question|the answer) (?:open|unanswered|unclear|unsaid|unspecified|unresolved)\b
     lacks?\b"""
 )
+_BEYOND = _any("beyond|outside|not (?:in|within|part of|covered by)")
 _MISSING = _any(
     rf"""there (?:is|was|are|were|seems to be|appears to be)(?:n't| not)? ?(?:{_LITTLE} )?{_MATTER}(?<!there is)
     there's {_LITTLE} {_MATTER}
+    there(?:'s| is| was) nothing (?:said |mentioned |stated )?{_IN_PASSAGE}
+    (?:(?:that|this|it)(?:'s| is)|is) {_BEYOND} (?:what |the scope of )?{_PASSAGE}\b
+    (?:(?:that|this|it)(?:'s| is)|is) not (?:something|a question|a thing) (?:that |which )?{_PASSAGE}\b
+    no answer (?:is |was )?(?:possible|found|given|available|provided|exists|can be (?:given|found))\b
     {_LITTLE} (?:\w+ )?{_MATTER} (?:{_IN_PASSAGE}|about|on|regarding|concerning|to answer|provided|given)\b
     {_LITTLE} (?:\w+ )?(?:{_MATTER}|answer|date|name|number|reason|year) {_IS} (?:\w+ )?{_TOLD}\b
     nothing {_IN_PASSAGE}
@@ -110,19 +124,32 @@ _ANSWERS = _any(
     r"""(?:the|this|that|your|an?) (?:[\w-]+ )?(?:answer|question|information|reason|identity)
     it|this|that|the answer (?:to|for) (?:the|this|that|your) question"""
 )
+_OPEN = _any("unknown|unclear|unanswerable|n/a|unspecified|missing")
 _IMPOSSIBLE = _any(
-    rf"""{_ANSWERS}(?:'s| is| was| remains) {_HOW}(?:unknown|unclear|unanswerable|n/a|unspecified|missing)\b
+    rf"""{_ANSWERS}(?:'s| is| was| remains) {_HOW}{_OPEN}(?=$|,| {_IN_PASSAGE}| {_ASKED}| to | as )
+    {_ANSWERS} (?:needed|required|requested|asked for|sought)? ?(?:is|was) (?:missing|absent|lacking|not there)\b
     {_ANSWERS}(?: {_IS_NOT}|'s not) {_HOW}{_TOLD}(?=$|,| {_IN_PASSAGE}| {_ASKED})
     (?:{_ANSWERS} )?{_CANNOT} {_HOW}be {_HOW}{_FOUND}
     (?:it (?:is|was) |it's )?(?:not possible|impossible|difficult|hard) (?:for me )?to {_HOW}{_FIND}\b
     (?:unable|not able) to {_HOW}{_FIND}\b
     (?:cannot|can't) {_HOW}{_FIND}\b
-    (?:unknown|unclear|unanswerable|unspecified|not {_HOW}{_TOLD})(?=,| {_IN_PASSAGE}| because\b| since\b| as\b)
+    (?:unknown|unclear|unanswerable|unspecified|not {_HOW}{_TOLD})(?=,| \(| {_IN_PASSAGE}| because\b| since\b| as\b)
     (?:do not|don't) know(?=$|,| the answer| what| who| when| where)"""
 )
+_MENTIONS = _any(
+    """(?:only )?(?:discuss(?:es)?|mentions?|describes?|talks? (?:about|of)|states?|covers?|refers? to|gives?|says?)
+    (?:only )?(?:focuses on|tells? (?:us )?(?:of|about))"""
+)
+_MENTIONED = rf"{_PASSAGE} {_MENTIONS} [^.;]{{1,160}}?"
+_BESIDES = _any(
+    rf"""{_MENTIONED},? (?:but|and|so|though|although|yet) (?:it )?{_NOT} {_HOW}{_TELL}\b
+    (?:although|though|while|even though) {_MENTIONED}, (?:it|{_PASSAGE}) {_NOT} {_HOW}{_TELL}\b"""
+)
+_TOLD_ALONE = _any("specified|stated|given|mentioned|provided|named|disclosed|recorded|indicated|identified|told")
 _BURIED = (
     rf"[^,;]{{1,200}}? {_IS_NOT} {_HOW}"
-    rf"(?:{_TOLD} {_IN_PASSAGE}(?=$|[,;]| as | because | so )|(?:specified|stated)$)"
+    rf"(?:{_TOLD} {_IN_PASSAGE}(?=$|[,;]| as | because | so )|{_TOLD_ALONE}$)"
+    r"|[^,;:]{1,100}? (?:is|was|are|were|remains?) (?:simply |still )?(?:unknown|unclear|unspecified|undetermined)$"
 )
 
 DECLINES = re.compile(
@@ -133,6 +160,7 @@ DECLINES = re.compile(
         it {_NOT} {_HOW}(?:say|state|mention|specify|indicate|give an answer)
         {_MISSING}
         {_IMPOSSIBLE}
+        {_BESIDES}
         {_BURIED}"""
     )
 )
@@ -143,7 +171,9 @@ LEAD_IN = re.compile(
     + _any(
         rf"""well|um+|uh+|hmm+|oh|ok|okay|no(?=,)|unfortunately|regrettably|sadly|honestly|frankly|actually
         to be honest|sorry|(?:my )?apologies|i apologi[sz]e|i'?m (?:very |so |really )?sorry|i am (?:very |so )?sorry
-        '?m sorry|(?:i'm|i am) afraid(?: that)?|i (?:think|believe|would say|must say|have to say)(?: that)?
+        '?m sorry|(?:i'm|i am) afraid(?: that)?|i (?:think|believe|would say)(?: that)?
+        i (?:(?:must|have to) (?:say|admit)|regret(?: to say)?)(?: that)?
+        without [^,]{{1,60}}(?=,)
         it (?:seems|appears|looks like)(?: that)?|as an? (?:ai|large)?(?: ?language model| assistant| model)?
         as of [^,;]{{1,60}}|(?:since|because|as) [^,]{{1,80}}(?=,)
         (?:(?:based |relying )?(?:only |solely )?(?:on|from|in)|according to|given|after reading) {_PASSAGE}"""
@@ -177,7 +207,7 @@ BARE = _listed(
 TURNS = re.compile(
     r"(?:[,;:] |^)(?:but|however|although|though|yet|still|nevertheless|instead|so|i think|i believe|i guess"
     r"|i'd guess|i would guess|i'd say|my (?:best )?guess|probably|perhaps|maybe|most likely|possibly|presumably)\b,? ?"
-    r"|\b(?:but|however|although),? (?:that |is |would be |it's |it is )*"
+    r"|\b(?:but|however|although),? (?:that |is |would be |it's |it is )*|: "
 )
 """Where a sentence turns from declining to answering."""
 
@@ -189,11 +219,13 @@ ABOUT = re.compile(
     )
     + r"\b|"
     + _any(
-        """please|sorry|i'?m sorry|i am sorry|apologies|thank|thanks|let me know|feel free|as an ai|additional|do you
+        """please|my apologies|sorry|i'?m sorry|i am sorry|apologies|thank|thanks|let me know|feel free
+        as an ai|additional
+        you(?:'d| would|'ll| will) (?:have|need) to|do you
         if you (?:can|could|have|need|provide|would|want|give|share|tell)|you (?:may|might|could|can|should|would)
         (?:could|can|would) you|i (?:would|will|'d) need|i need|i can (?:help|try|only)|is there|may i
         without (?:more|further)|(?:more|further) (?:context|information|details)|my (?:knowledge|training)|i recommend
-        i suggest"""
+        i suggest|hmm+$|u[mh]+$|well$|oh$|ok$|okay$|unfortunately$"""
     )
     + r"\b|(?:therefore|thus|hence|so|as a result|consequently|for this reason),? "
     + _any("no answer|unanswerable|unknown|not answerable|it is unanswerable")
@@ -207,7 +239,8 @@ FIRST_WORDS = _listed(
     uncertain, unable, not, none, nothing, n/a, n.a, dunno, cannot, can't, can, cant, insufficient, impossible,
     information, answer, it, it's, there, there's, this, that, the, based, according, given, from, in, on, since,
     because, as, don't, do, dont, who, beats, hard, to, a, response, final, so, and, at, after, relying, passage,
-    context, text, short, documents
+    context, text, short, documents, although, though, while, even, your, author,
+    without, you, you'd
     """
 )
 """Words with which an answer that declines may begin: a quick way to see that another does not decline."""
