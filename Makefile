@@ -54,7 +54,7 @@ run: setup
 	$(BIN)/exx run examples/quickstart/experiment.yaml $$dry $(ARGS)
 
 test: setup
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff check
