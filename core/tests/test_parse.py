@@ -47,6 +47,7 @@ def read(path: Path) -> list[dict[str, str]]:
 def test_the_columns_are_those_of_the_contract(tmp_path: Path) -> None:
     """A full row, by hand."""
     usage = {"prompt_tokens": 10, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 4}}
+    usage["completion_tokens_details"] = {"reasoning_tokens": 2}
     (row,) = parse(tmp_path, {"custom_id": ID, "response": answer(id="r1", model="m", usage=usage), "error": None})
 
     assert tuple(row) == COLUMNS
@@ -67,6 +68,7 @@ def test_the_columns_are_those_of_the_contract(tmp_path: Path) -> None:
         "error": "",
         "cached_tokens": "4",
         "model": "m",
+        "reasoning_tokens": "2",
     }
 
 
@@ -221,7 +223,7 @@ def test_both_tables_have_one_line_end_and_fixed_types(tmp_path: Path) -> None:
 
     assert (tmp_path / "predictions.csv").read_bytes().count(b"\r\n") == 0
     kinds = {field.name: str(field.type) for field in table.schema}
-    whole = ("sample_index", "prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens")
+    whole = ("sample_index", "prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
     assert kinds == dict.fromkeys(COLUMNS, "string") | dict.fromkeys(whole, "int64") | {"temp": "double"}
     assert table["item_id"].to_pylist() == ["000", "001", "002"]
     assert table["response_text"].to_pylist() == ["007\r", "", ""]

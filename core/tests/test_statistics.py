@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 import pytest
 from attrs import evolve, field, frozen
 
-from exx import Finding
+from exx import Address, Finding
 from exx.errors import PluginError, StopRequested
 from exx.experiment import Bound
 from exx.pipeline.statistics import analyze_study, compute
+from exx.pipeline.statistics_default import defaults
 from exx.pipeline.statistics_plain import jsonable
 from exx.pipeline.statistics_write import document, write_findings_parquet, write_statistics
 from exx.plugins import Owner
@@ -220,6 +221,7 @@ def raising(error):
         pytest.param(Coin(change={"details": {"x": object()}}), r"x is a object, which JSON has no", id="object"),
         pytest.param(Coin(change={"address": None}), r"has the address of another block: None", id="address"),
         pytest.param(Coin(change={"metric": "em"}), r"two findings of 'coin' on 'em'", id="twice"),
+        pytest.param(Coin(change={"default_for": {"estimate": 1}}), r"default_for has 'estimate'", id="default"),
         pytest.param(Coin(change={"nonsense": 1}), r"TypeError.*nonsense", id="fails"),
         pytest.param(Counter(answer=[1]), r"returned list, expected a mapping", id="study"),
         pytest.param(Counter(answer={"x": nan}), r"counter\.json\.x is NaN", id="study-nan"),
@@ -285,3 +287,23 @@ def test_plain_json_of_numpy_values():
         "b": 0.5,
         "c": ["-Infinity"],
     }
+
+
+def made(analysis, **values):
+    here = Address(temp=0.0, type="open")
+    return Finding(analysis=analysis, metric="em", address=here, n=9, **values)
+
+
+def test_the_highest_offer_stands_for_its_metric():
+    """One without a value stands only where none has one, and an adjusted p-value goes before the others."""
+    high = made("high", p_value=0.2, low=-1.0, high=1.0, default_for={"p_value": 9, "interval": 9})
+    low = made("low", p_value=0.3, default_for={"p_value": 1}, details={"method": "by hand"})
+    empty = made("empty", reason="no spread", default_for={"p_value": 20, "interval": 20})
+
+    values, reasons = defaults([low, empty, high, made("other", p_value=0.01)])
+    assert (values["p_value"], values["ci_95"], values["ci_95_method"], reasons) == (0.2, [-1.0, 1.0], "high", [])
+    values, _ = defaults([high, evolve(low, q_value=0.6)])
+    assert (values["p_value"], values["q_value"], values["p_value_method"]) == (0.3, 0.6, "low: by hand")
+    values, reasons = defaults([empty])
+    assert (values["p_value"], values["ci_95"]) == (None, None)
+    assert reasons == ["ci_95, ci_90: no spread", "p_value: no spread"]

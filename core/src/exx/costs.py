@@ -1,8 +1,8 @@
-"""What a trial's answers took in tokens and in money: ``costs.json``, computed from predictions.csv alone.
+"""What a trial's answers took in tokens and in money: ``costs.json``, computed from predictions.csv.
 
 Money is reckoned per arm and temperature at the price per million tokens, times the batch discount when the answers
-came from a batch backend. What the response store answered is counted as saved, the rest as spent. Cached prompt
-tokens are counted, and priced like all prompt tokens: the config has no price of their own for them.
+came from a batch backend. Cached prompt tokens have their own price where one is known. What the response store
+answered is counted as saved, the rest as spent; what failed attempts took, where a server said so, is spent as well.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 
 from attrs import astuple, define, frozen
 
-from exx.config.schema import Pricing
 from exx.errors import DataError
-from exx.records import CONDITIONS, Json, Price
+from exx.prices import Priced
+from exx.records import CONDITIONS, Json, Usage
 from exx.rows import read_columns
 
 Cell = tuple[str, float]
@@ -23,8 +23,6 @@ Cell = tuple[str, float]
 
 _HINT = "exx parse --results-jsonl results_combined.jsonl --out-csv predictions.csv makes it anew"
 _COLUMNS = ("condition", "temp", "finish_reason", "prompt_tokens", "completion_tokens")
-_NO_PRICE = "no price: set pricing.input_per_million and pricing.output_per_million in the config"
-_MILLION = 1_000_000
 
 
 @define
@@ -39,6 +37,7 @@ class Tally:
         prompt: Prompt tokens, cached ones included.
         completion: Tokens of the answers.
         cached: Prompt tokens served from the server's cache.
+        reasoning: Tokens of the answers that the model thought with, where the server says.
     """
 
     requests: int = 0
@@ -48,6 +47,7 @@ class Tally:
     prompt: int = 0
     completion: int = 0
     cached: int = 0
+    reasoning: int = 0
 
     @property
     def answered(self) -> int:
@@ -59,26 +59,37 @@ class Tally:
         """Answers whose tokens are known: what sums per 1,000 requests are taken over."""
         return self.answered - self.unmetered
 
+    @property
+    def usage(self) -> Usage:
+        """Its tokens."""
+        return Usage(self.prompt, self.completion, self.cached, self.reasoning)
+
+    def tokens(self) -> dict[str, Json]:
+        """Its tokens as costs.json gives them."""
+        return {
+            "prompt": self.prompt,
+            "completion": self.completion,
+            "cached": self.cached,
+            "reasoning": self.reasoning,
+            "total": self.prompt + self.completion,
+        }
+
 
 def compute_costs(
     predictions: Path,
     *,
-    pricing: Pricing | None,
-    batch: bool,
+    priced: Priced,
     reused: Mapping[Cell, Tally] | None = None,
-    source: str = "config",
-    date: str | None = None,
+    attempts: Mapping[Cell, Tally] | None = None,
 ) -> dict[str, Json]:
     """Add up a predictions file.
 
     Args:
         predictions: The trial's predictions.csv.
-        pricing: US dollars per million tokens; None when there is no price, and then every sum of money is null.
-        batch: The answers came from a batch backend, so that its discount applies.
-        reused: What the response store answered, per arm and temperature: ``requests``, ``prompt``, ``completion``,
-            ``cached`` of each tally are read.
-        source: Where the price is from, such as ``config``.
-        date: The day the price was true, such as ``2025-03-01``; None if nobody said.
+        priced: What a token costs; without a price every sum of money is null.
+        reused: What the response store answered, per arm and temperature: ``requests`` and the tokens of each tally
+            are read.
+        attempts: What failed attempts took, likewise.
 
     Returns:
         ``price``, ``conditions`` (arm → temperature → counts, tokens, usd), ``total`` and ``difference``
@@ -89,44 +100,35 @@ def compute_costs(
         ValueError: More was reused than the file holds.
     """
     cells = tally(predictions)
-    saved = dict(reused or {})
+    saved, lost = dict(reused or {}), dict(attempts or {})
     _check_reuse(cells, saved)
-    price = _Price(pricing, batch)
+    bill = _Bill(priced)
     conditions: dict[str, dict[str, Any]] = {}
     for cell in sorted(cells):
-        entry = price.entry(cells[cell], saved.get(cell, Tally()))
+        entry = bill.entry(cells[cell], saved.get(cell, Tally()), lost.get(cell, Tally()))
         conditions.setdefault(cell[0], {})[repr(cell[1])] = entry
     return {
         "schema_version": 2,
         "currency": "USD",
-        "price": price.facts(source, date),
+        "price": bill.facts(),
         "conditions": conditions,
-        "total": price.entry(_sum(cells.values()), _sum(saved.values())),
+        "total": bill.entry(_sum(cells.values()), _sum(saved.values()), _sum(lost.values())),
         "difference": _differences(conditions),
     }
-
-
-def price_of(pricing: Pricing | None, *, batch: bool) -> Price | None:
-    """What tokens cost at a config's prices; ``batch`` says that its discount applies."""
-    if pricing is None:
-        return None
-    factor = pricing.batch_discount if batch else 1.0
-    return Price(
-        input_per_million=pricing.input_per_million, output_per_million=pricing.output_per_million, factor=factor
-    )
 
 
 def tally(predictions: Path) -> dict[Cell, Tally]:
     """Count requests and tokens per arm and temperature.
 
-    A file without the columns ``error`` and ``cached_tokens`` (the reference system's) holds received answers only.
+    A file without the columns ``error``, ``cached_tokens`` and ``reasoning_tokens`` (the reference system's) holds
+    received answers only.
 
     Raises:
         DataError: The file is missing or damaged, or a token count is not a whole number.
     """
     cells: dict[tuple[str, str], Tally] = {}
-    rows = read_columns(predictions, _COLUMNS, optional=("cached_tokens", "error"), hint=_HINT)
-    for number, (condition, temp, finish, prompt, completion, cached, error) in enumerate(rows, start=1):
+    rows = read_columns(predictions, _COLUMNS, optional=("cached_tokens", "error", "reasoning_tokens"), hint=_HINT)
+    for number, (condition, temp, finish, prompt, completion, cached, error, reasoning) in enumerate(rows, start=1):
         cell = cells.get((condition, temp))
         if cell is None:
             cell = cells[condition, temp] = Tally()
@@ -136,6 +138,7 @@ def tally(predictions: Path) -> dict[Cell, Tally]:
         try:
             asked, answered = int(prompt or 0), int(completion or 0)
             cell.cached += int(cached or 0)
+            cell.reasoning += int(reasoning or 0)
         except ValueError as cause:
             reason = f"row {number} after the header: tokens must be whole numbers ({cause})"
             raise DataError(predictions, reason, hint=_HINT) from cause
@@ -143,6 +146,12 @@ def tally(predictions: Path) -> dict[Cell, Tally]:
         cell.completion += answered
         cell.unmetered += asked + answered == 0 and error == ""  # a question has at least one token
     return _by_temperature(predictions, cells)
+
+
+def models_in(predictions: Path) -> list[str]:
+    """The models that answered, as they call themselves, in alphabetical order; empty if the file does not say."""
+    rows = read_columns(predictions, ("condition", "temp"), optional=("model",), hint=_HINT)
+    return sorted({model for _, _, model in rows if model})
 
 
 def _by_temperature(path: Path, raw: Mapping[tuple[str, str], Tally]) -> dict[Cell, Tally]:
@@ -170,28 +179,36 @@ def _check_reuse(cells: Mapping[Cell, Tally], saved: Mapping[Cell, Tally]) -> No
 
 
 @frozen
-class _Price:
-    """The price of a token, discount included."""
+class _Bill:
+    """Tallies into money, the discount included."""
 
-    pricing: Pricing | None
-    batch: bool
+    priced: Priced
 
-    def facts(self, source: str, date: str | None) -> dict[str, Json]:
+    def facts(self) -> dict[str, Json]:
         """What costs.json says about the price."""
-        pricing = self.pricing
-        if pricing is None:
-            return {"source": None, "date": None, "batch_discount_applied": False, "reason": _NO_PRICE}
+        priced, price = self.priced, self.priced.price
+        if price is None:
+            return {
+                "source": None,
+                "date": None,
+                "model": priced.model or None,
+                "batch_discount_applied": False,
+                "reason": priced.reason,
+            }
         return {
-            "source": source,
-            "date": date,
-            "input_per_million": pricing.input_per_million,
-            "output_per_million": pricing.output_per_million,
-            "batch_discount": pricing.batch_discount,
-            "batch_discount_applied": self.batch,
+            "source": price.source,
+            "date": price.date,
+            "model": priced.model or None,
+            "input_per_million": price.input_per_million,
+            "cached_input_per_million": price.cached_per_million,
+            "output_per_million": price.output_per_million,
+            "batch_discount": price.factor,
+            "batch_discount_applied": priced.batch,
+            "note": priced.note,
             "reason": None,
         }
 
-    def entry(self, counts: Tally, saved: Tally) -> dict[str, Json]:
+    def entry(self, counts: Tally, saved: Tally, lost: Tally) -> dict[str, Json]:
         """Counts, tokens and money of one cell, or of the whole trial."""
         return {
             "requests": counts.requests,
@@ -200,37 +217,37 @@ class _Price:
             "truncated": counts.truncated,
             "unmetered": counts.unmetered,
             "reused": saved.requests,
-            "tokens": {
-                "prompt": counts.prompt,
-                "completion": counts.completion,
-                "cached": counts.cached,
-                "total": counts.prompt + counts.completion,
-            },
-            "usd": self._money(counts, saved),
+            "failed_attempts": lost.requests,
+            "tokens": {**counts.tokens(), "failed_attempts": lost.prompt + lost.completion},
+            "usd": self._money(counts, saved, lost),
         }
 
-    def _money(self, counts: Tally, saved: Tally) -> dict[str, Json]:
-        if self.pricing is None:
-            return _no_money(_NO_PRICE)
+    def _money(self, counts: Tally, saved: Tally, lost: Tally) -> dict[str, Json]:
+        price = self.priced.price
+        if price is None:
+            return _no_money(self.priced.reason or "no price")
         if counts.answered and not counts.metered:
             return _no_money("the server gave no token counts")
-        total, kept = self._usd(self.pricing, counts), self._usd(self.pricing, saved)
+        answers, kept, wasted = (price.usd(one.usage) for one in (counts, saved, lost))
         return {
-            "total": round(total, 9),
-            "spent": round(total - kept, 9),
+            "total": round(answers + wasted, 9),
+            "spent": round(answers - kept + wasted, 9),
             "saved": round(kept, 9),
-            "per_1000_requests": round(1000 * total / counts.metered, 9) if counts.metered else None,
+            "failed_attempts": round(wasted, 9),
+            "per_1000_requests": round(1000 * answers / counts.metered, 9) if counts.metered else None,
             "reason": _caveat(counts),
         }
 
-    def _usd(self, pricing: Pricing, counts: Tally) -> float:
-        factor = pricing.batch_discount if self.batch else 1.0
-        paid = counts.prompt * pricing.input_per_million + counts.completion * pricing.output_per_million
-        return factor * paid / _MILLION
-
 
 def _no_money(reason: str) -> dict[str, Json]:
-    return {"total": None, "spent": None, "saved": None, "per_1000_requests": None, "reason": reason}
+    return {
+        "total": None,
+        "spent": None,
+        "saved": None,
+        "failed_attempts": None,
+        "per_1000_requests": None,
+        "reason": reason,
+    }
 
 
 def _caveat(counts: Tally) -> str | None:

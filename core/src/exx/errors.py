@@ -106,6 +106,10 @@ class RunError(ExxError):
     """A run whose state does not allow what was asked of it."""
 
 
+class OverBudget(RunError):
+    """What would be submitted next is expected to cost more than the run may; or it has cost more already."""
+
+
 class StopRequested(ExxError):
     """The run was asked to stop and did so at a safe point; ``exx resume`` goes on there."""
 

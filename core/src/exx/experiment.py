@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ from attrs import define, evolve, field, fields, frozen
 from exx.config.schema import Config, PluginRef, PromptFiles, PromptText
 from exx.config.structure import Origin, structure
 from exx.config.trials import Narrowing, Trial, expand_trials
-from exx.costs import price_of
 from exx.errors import ConfigError, ExxError, PluginError, UsageError
 from exx.plugins import Offer, Owner, Registry
+from exx.prices import Priced, Seller, find_price
 from exx.records import Json, Price, PromptTexts
 from exx.sources import Source
 
@@ -137,8 +138,21 @@ class Experiment:
 
     @property
     def price(self) -> Price | None:
-        """What tokens cost here; None without a price. The backend is looked at only to apply its discount."""
-        return price_of(self.config.pricing, batch=self.by_batch) if self.config.pricing else None
+        """What tokens of the first trial's model cost; None without a price."""
+        return self.priced().price
+
+    def priced(self, model: str | None = None, day: date | None = None) -> Priced:
+        """A model with its price: the config's, else the one listed for its seller.
+
+        Args:
+            model: The model; None: the first trial's.
+            day: The day whose price it is to be, for a listed one; default: today.
+        """
+        pricing = self.config.pricing
+        if model is None and pricing is None:
+            model = self.trials[0].model
+        seller = Seller.of(self.backend.instance)
+        return find_price(model or "", pricing=pricing, batch=self.by_batch, seller=seller, day=day)
 
     def study(self, name: str) -> Bound:
         """A study analysis by name, with the config's options for it; switches don't matter to one that is asked for.

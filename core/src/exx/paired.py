@@ -20,6 +20,7 @@ from attrs import define, field
 from numpy.typing import NDArray
 
 from exx.records import Address, Json, Metric, Price
+from exx.spread import Spread, spread_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -46,12 +47,16 @@ class PairedSample:
         metric: What was measured.
         control: Shape (n,): the control arm's values, means over replicates, no NaN.
         treatment: Shape (n,): the treatment arm's values of the same items, in the same order.
-        groups: Shape (n,): index of each item's group, -1 for an item without one; None if no item has a group.
+        groups: Shape (n,): small number of each item's group, -1 for an item without one; None if no item has a group.
         n_unpaired: Items left out: only this arm has a row (``control``, ``treatment``); both arms have a row, but
             ``missing`` of them lack a value: only the control's (``missing_control``), only the treatment's
             (``missing_treatment``) or both (``missing_both``, as for a metric that is not defined for the item).
         items: Shape (n,): which of the block's items each pair is, ascending; what joins the metrics of a block item by
             item. None where nobody said.
+        replicates: Shape (n,) each: how many answers each value of control and treatment is the mean of; None where
+            nobody said.
+        spreads: Shape (n,) each: standard deviation of those answers (ddof 1), NaN where it is not known; None where
+            there is one answer each, or nobody said.
     """
 
     address: Address
@@ -61,6 +66,8 @@ class PairedSample:
     groups: Ints | None = None
     n_unpaired: Mapping[str, int] = field(factory=dict)
     items: Ints | None = None
+    replicates: tuple[Ints, Ints] | None = None
+    spreads: tuple[Floats, Floats] | None = None
 
     @property
     def n(self) -> int:
@@ -96,24 +103,43 @@ class PairedSample:
 
     @cached_property
     def clusters(self) -> tuple[Floats, Ints] | None:
-        """Sum of the deltas and number of items of every group; None if no item has a group.
+        """Sum of the deltas and number of items of every group; None unless two items share a group.
 
         An item without a group is a group of its own. The order is that of the sums, then the sizes, so it does not
         depend on the order of the items.
         """
         if self.groups is None:
             return None
-        deltas, alone = self.deltas, self.groups < 0
-        _, index = np.unique(self.groups[~alone], return_inverse=True)
-        sums = np.concatenate([np.bincount(index, weights=deltas[~alone]), deltas[alone]])
-        sizes = np.concatenate([np.bincount(index), np.ones(int(alone.sum()), dtype=np.int64)])
-        sums = _onto(_rounded(sums), self.lattice)
+        index, number = self.cluster_index
+        if number == self.n:
+            return None
+        unit = self.lattice or 10**_DECIMALS
+        # Added up as whole numbers, so that the last digit does not depend on the order of the items.
+        sums = np.bincount(index, weights=np.rint(self.deltas * unit), minlength=number) / unit
+        sizes = np.bincount(index, minlength=number).astype(np.int64)
         order = np.lexsort((sizes, sums))
-        return sums[order], sizes[order].astype(np.int64)
+        return sums[order], sizes[order]
+
+    @property
+    def cluster_index(self) -> tuple[Ints, int]:
+        """Shape (n,): from 0, which cluster each item is in; and how many clusters there are."""
+        groups = np.full(self.n, -1, dtype=np.int64) if self.groups is None else self.groups
+        alone = groups < 0
+        index = np.empty(self.n, dtype=np.int64)
+        used = np.bincount(groups[~alone]) > 0
+        number = int(used.sum())
+        index[~alone] = (np.cumsum(used) - 1)[groups[~alone]]
+        index[alone] = number + np.arange(int(alone.sum()))
+        return index, number + int(alone.sum())
+
+    @cached_property
+    def spread(self) -> Spread:
+        """How uncertain the mean delta is: cluster-robust where items share a group, and as if independent."""
+        return spread_of(*self.unique, self.clusters)
 
     def at(self, address: Address) -> PairedSample:
         """Give the same sample another address; what was worked out for one serves the other."""
-        _ = self._distinct
+        _ = self._distinct, self.clusters
         twin = copy(self)
         twin.address = address
         return twin
@@ -174,6 +200,7 @@ class Study:
             None for samples that came from no file.
         prepared: Folder of the prepared items; None when it is not at hand.
         price: What the trial's tokens cost; None when nobody knows.
+        primary: Names of the primary metrics; empty where nobody said.
     """
 
     blocks: Sequence[PairedBlock]
@@ -182,6 +209,7 @@ class Study:
     folder: Path | None = None
     prepared: Path | None = None
     price: Price | None = None
+    primary: Sequence[str] = ()
 
     def generator(self, *where: str) -> np.random.Generator:
         """Make the random generator for a part of the work, such as ``("power", "em")``."""

@@ -149,7 +149,9 @@ class ResponseStore:
         answered |= {key: self.buyer.encode() for key, _, broken, _ in rows if not broken}
         best = [row for row in rows if not row[2] or row[0] not in answered]
         self._db.executemany("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?)", best)
-        metered = [_attempt(response, self.buyer) for response in batch if response.error and response.usage.total_tokens]
+        metered = [
+            _attempt(response, self.buyer) for response in batch if response.error and response.usage.total_tokens
+        ]
         self._db.executemany("INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?)", metered)  # read twice, counted once
         if self.mode == "refresh":
             own = [(key,) for key, _, broken, _ in rows if not broken]
@@ -279,7 +281,7 @@ def _encodable(text: str | None) -> str | None:
 
 
 def _decode(key: str, blob: bytes) -> Response:
-    # Rows of the first stores end here: they do not say when and how precisely a model answered, nor how long it thought.
+    # Rows of older stores end early: they do not say when and how precisely a model answered, or how long it thought.
     text, finish, prompt, completion, cached, request_id, model, error, *more = orjson.loads(blob)
     precision, answered_at, reasoning = (*more, *(None, None, 0)[len(more) :])
     usage = Usage(prompt, completion, cached, reasoning)

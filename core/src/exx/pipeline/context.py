@@ -36,6 +36,7 @@ class RunOptions:
         lines_per_part: Longest part, in requests; excludes ``parts_per_dataset``.
         max_concurrent_jobs: Most jobs under way at a batch service; None: what the backend says. Changes no result, so
             it may be another one when the run goes on.
+        max_cost: Dollars that the run may cost; None: as many as it takes. May be another one as well.
     """
 
     limit_items: int | None = None
@@ -43,10 +44,11 @@ class RunOptions:
     parts_per_dataset: int | None = None
     lines_per_part: int | None = None
     max_concurrent_jobs: int | None = None
+    max_cost: float | None = None
 
     def settings(self) -> dict[str, object]:
         """The options that a run has to be gone on with."""
-        return asdict(self, filter=lambda attribute, _: attribute.name != "max_concurrent_jobs")
+        return asdict(self, filter=lambda attribute, _: attribute.name not in ("max_concurrent_jobs", "max_cost"))
 
 
 @define(slots=False)

@@ -21,6 +21,7 @@ from exx.jobs.committer import Committer
 from exx.jobs.limits import Limits
 from exx.jobs.online import answer_all
 from exx.pipeline.asking import all_chunks, inputs_of_asking
+from exx.pipeline.budget import Budget, stop_check
 from exx.pipeline.context import Outcome, Scope, TrialContext
 from exx.pipeline.items import PreparedItems
 from exx.pipeline.submit_batch import run_jobs
@@ -141,11 +142,15 @@ def _first_error(ctx: TrialContext, store: ResponseStore, items: Mapping[str, It
 
 def _one_by_one(ctx: TrialContext, store: ResponseStore, items: Mapping[str, Item], total: int) -> _Tally:
     """Ask an online backend."""
-    tally = _Tally(total)
+    tally, budget = _Tally(total), Budget.of(ctx, store, items)
+    if budget is not None:
+        budget.refuse_all()
     committer = Committer(store, rows=_COMMIT_ROWS, seconds=_COMMIT_SECONDS)
-    with committer, closing(_answers(ctx, _to_ask(ctx, store, items, tally), items)) as responses:
+    with committer, closing(_answers(ctx, _to_ask(ctx, store, items, tally), items, budget)) as responses:
         for response in responses:
             committer.add(response)
+            if budget is not None:
+                budget.pay(response)
             tally.count(response)
             ctx.progress(tally.done, total)
     return tally
@@ -174,7 +179,7 @@ def _first_of_each(chunk: Iterable[Request]) -> Iterator[Request]:
 
 
 def _answers(
-    ctx: TrialContext, requests: Iterator[Request], items: Mapping[str, Item]
+    ctx: TrialContext, requests: Iterator[Request], items: Mapping[str, Item], budget: Budget | None
 ) -> Generator[Response, None, None]:
     """Answer the requests; the model is made ready when there is one. A failure of the backend itself names it."""
     first = next(requests, None)
@@ -182,10 +187,10 @@ def _answers(
         return
     backend = ctx.experiment.backend
     limits = Limits.of(backend.instance, ctx.experiment.config.stats.random_seed)
-    asked = chain([first], requests)
+    asked, check = chain([first], requests), stop_check(ctx, budget)
     try:
         with backend.instance.connect(ctx.trial.model, items) as connection:
-            yield from answer_all(connection, asked, backend.instance.concurrency, ctx.stop.check, limits=limits)
+            yield from answer_all(connection, asked, backend.instance.concurrency, check, limits=limits)
     except ExxError:
         raise
     except Exception as cause:

@@ -16,6 +16,7 @@ from exx.jobs.book import JobBook, JobRecord
 from exx.jobs.parts import JobSettings, Part
 from exx.jobs.queue import JobQueue
 from exx.pipeline.asking import requests_in
+from exx.pipeline.budget import Budget
 from exx.pipeline.context import TrialContext
 from exx.records import BatchJob, Item, JobRow, JobStatus
 from exx.responses import ResponseStore
@@ -45,8 +46,10 @@ def run_jobs(
     submitted = 0
     if wanted:
         with _opened(ctx.experiment.backend, ctx.trial.model, items) as service:
-            stop, told = ctx.stop.check, partial(_tell, ctx)
+            stop, told, budget = ctx.stop.check, partial(_tell, ctx), Budget.of(ctx, store, items)
             queue = JobQueue(service, store, book, _settings(ctx), check_stop=stop, told=told, progress=progress)
+            if budget is not None:
+                queue.afford = budget.refuse_part
             queue.run(list(_parts(ctx, items)))
             submitted = queue.started
     book.settle()

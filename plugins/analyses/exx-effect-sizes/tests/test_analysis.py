@@ -36,6 +36,9 @@ def agrees(finding, expected):
         assert [finding.low, finding.high] == pytest.approx(expected["d_z_ci95"], rel=1e-9, abs=1e-10)
         assert finding.details["g_z_ci_95"] == pytest.approx(expected["g_z_ci95"], rel=1e-9, abs=1e-10)
     assert finding.details["cliffs_delta"] == pytest.approx(expected["cliffs_delta_paired"])
+    others = expected.get("cliffs_delta_between_off_diagonal")
+    wanted = None if others is None else pytest.approx(others, abs=1e-12)
+    assert finding.details["cliffs_delta_between_other_items"] == wanted
     for name in NAMES:
         wanted = expected.get(name)
         assert finding.details.get(name) == (None if wanted is None else pytest.approx(wanted, abs=1e-12))

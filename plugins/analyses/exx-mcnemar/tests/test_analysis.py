@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from itertools import product
 from math import comb, inf
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from exx import Address, Metric, PairedBlock, PairedSample
 from exx_mcnemar.analysis import McNemar
 from exx_mcnemar.binomial import lower_tail, odds_interval, p_exact, p_mid, pmf
 from exx_mcnemar.difference import tango
+from exx_mcnemar.minlike import minlike_interval
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "golden.json").read_text())["cases"]
 HERE = Address(temp=0.0, type="open")
@@ -23,10 +25,11 @@ EM = Metric("em", "Exact match")
 counts = st.integers(min_value=0, max_value=60)
 
 
-def analyze(control, treatment, *, metric=EM, **options):
+def analyze(control, treatment, *, metric=EM, groups=None, **options):
     pairs = [(c, t) for c, t in zip(control, treatment, strict=True) if None not in (c, t)]
     arms = np.array(pairs, dtype=float).reshape(-1, 2).T
-    sample = PairedSample(address=HERE, metric=metric, control=arms[0], treatment=arms[1])
+    clusters = None if groups is None else np.array(groups)
+    sample = PairedSample(address=HERE, metric=metric, control=arms[0], treatment=arms[1], groups=clusters)
     block = PairedBlock(address=HERE, samples={metric.name: sample}, n_items=len(pairs), n_unpaired={})
     return list(McNemar(**options).analyze(block, np.random.default_rng(0)))
 
@@ -195,3 +198,63 @@ def test_tango_holds_its_estimate_and_stays_in_range(b, c, ties):
     low, high = tango(b, c, n)
 
     assert -1 <= low <= (b - c) / n <= high <= 1
+
+
+@pytest.mark.parametrize("case", GOLDEN, ids=lambda case: case["name"])
+def test_minimum_likelihood_limits_agree_with_golden(case):
+    """Sterne's set from an independent program, where it was asked for."""
+    (finding,) = analyze(case["control"], case["treatment"], minlike=True)
+
+    if "or_ci95_sterne" in case["expected"]:
+        expected = close(case["expected"]["or_ci95_sterne"], rel=1e-10)
+        assert np.array(finding.details["or_ci_95_minlike"]) == expected
+    else:
+        assert finding.n == 0 or case["expected"]["b"] is None
+
+
+@given(st.integers(0, 25), st.integers(0, 25))
+def test_minimum_likelihood_limits_bound_what_its_test_keeps(b, c):
+    """Just inside the limits the summed probability of splits no likelier than b is above 5 %, just outside below."""
+    m = b + c
+    low, high = minlike_interval(b, c)
+    for odds, kept in ((low * 1.0001, True), (low * 0.9999, False), (high * 0.9999, True), (high * 1.0001, False)):
+        if not 0 < odds < float("inf"):
+            continue
+        p = odds / (1 + odds)
+        law = [comb(m, k) * p**k * (1 - p) ** (m - k) for k in range(m + 1)]
+        assert (sum(v for v in law if v <= law[b] * (1 + 1e-9)) > 0.05) is kept
+
+
+def test_whole_groups_change_sides():
+    """Passages with surpluses 2, 1, −1 and 1: 6 of 16 patterns are as far out as 3, two of which are as far exactly."""
+    control, treatment = [0, 0, 0, 1, 0, 1, 0], [1, 1, 1, 0, 0, 1, 1]
+    (finding,) = analyze(control, treatment, groups=[0, 0, 1, 2, 2, 3, 3])
+    cluster = finding.details["cluster"]
+    patterns = [
+        abs(sum(s * w for s, w in zip(signs, (2, 1, -1, 1), strict=True))) for signs in product((1, -1), repeat=4)
+    ]
+
+    assert cluster["p_exact"] == pytest.approx(sum(v >= 3 for v in patterns) / 16)
+    assert cluster["p_mid"] == pytest.approx((sum(v >= 3 for v in patterns) + sum(v > 3 for v in patterns)) / 32)
+    assert finding.p_value == cluster["p_mid"]
+    assert finding.details["items"]["p_value"] == finding.details["p_mid"] == p_mid(4, 1)
+    assert [finding.low, finding.high] == cluster["interval"]
+    assert cluster["interval"][0] < finding.estimate == 3 / 7 < cluster["interval"][1]
+    assert cluster["or_ci_95"][0] < finding.details["odds_ratio"] == 4 < cluster["or_ci_95"][1]
+
+
+def test_groups_of_one_decided_item_are_no_groups():
+    """With one item per passage the test is McNemar's, its interval Tango's."""
+    (grouped,), (bare,) = (analyze([0, 0, 1], [1, 1, 1], groups=groups) for groups in ([3, 4, 5], None))
+
+    assert "cluster" not in grouped.details
+    assert (grouped.p_value, grouped.low, grouped.high) == (bare.p_value, bare.low, bare.high)
+
+
+def test_copies_of_an_item_in_its_group_say_nothing_new():
+    """Five passages of one item or of three copies of it: the test that flips groups gives the same p."""
+    (once,) = analyze([0, 0, 0, 1, 0], [1, 1, 1, 0, 1])
+    (thrice,) = analyze([0, 0, 0, 1, 0] * 3, [1, 1, 1, 0, 1] * 3, groups=list(range(5)) * 3)
+
+    assert thrice.details["cluster"]["p_exact"] == pytest.approx(once.details["p_exact"])
+    assert thrice.details["p_exact"] < once.details["p_exact"]

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from exx import Address, Metric, PairedSample
 from exx_paired_bootstrap.analysis import PairedBootstrap
-from exx_paired_bootstrap.interval import of_groups
-from exx_paired_bootstrap.laws import LatticeLaw, SampledLaw, SmoothLaw, law_of
+from exx_paired_bootstrap.groups import SeriesLaw, group_intervals
+from exx_paired_bootstrap.interval import from_ratios
+from exx_paired_bootstrap.laws import AtomsLaw, LatticeLaw, SmoothLaw, law_of
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "golden.json").read_text())["cases"]
 HERE = Address(temp=0.0, type="open")
@@ -41,15 +42,14 @@ def deltas(values):
 @pytest.mark.parametrize("case", GOLDEN, ids=lambda case: case["name"])
 def test_agrees_with_golden(case):
     """BCa and percentile limits, z0, acceleration and standard error are those of the exact law."""
-    finding = analyze(sample(case["control"], case["treatment"], case["cluster"]))
+    finding = analyze(sample(case["control"], case["treatment"]))
     expected, details = case["expected"], finding.details
 
     if expected["degenerate"]:
-        assert (finding.low, finding.high, finding.summary["ci_95"]) == (None, None, None)
+        assert (finding.low, finding.high, details["ci_90"]) == (None, None, None)
         assert finding.reason
         return
     assert [finding.low, finding.high] == pytest.approx(expected["bca95"], abs=1e-12)
-    assert finding.summary["ci_95"] == [finding.low, finding.high]
     assert details["percentile"] == pytest.approx(expected["percentile95"], abs=1e-12)
     assert (details["z0"], details["acceleration"]) == pytest.approx((expected["z0"], expected["a"]), abs=1e-10)
     assert details["se"] == pytest.approx(expected["se_boot"], rel=1e-10)
@@ -69,36 +69,99 @@ def test_agrees_with_golden_at_size(name):
     assert finding.details["z0"] == pytest.approx(expected["z0"], abs=1e-10)
 
 
-def test_whole_groups_are_resampled():
-    """The limits of golden p23, whose 5^5 ways to resample its five passages can all be listed."""
-    (case,) = [case for case in GOLDEN if "cluster_percentile95" in case["expected"]]
-    some = sample(case["control"], case["treatment"], case["cluster"])
-    cluster = analyze(some, bootstrap_samples=20000).details["cluster"]
+@pytest.mark.parametrize(
+    "case", [case for case in GOLDEN if "studentised" in case["expected"]], ids=lambda case: case["name"]
+)
+def test_studentised_limits_agree_with_golden(case):
+    """All resamples of wins, losses and ties, listed; too many without spread leave the limits undefined."""
+    finding = analyze(sample(case["control"], case["treatment"]), method="studentised")
+    expected = case["expected"]["studentised"]
 
-    # Drawn limits may fall on the neighbouring attainable mean: with 5 to 25 items a resample those are 1/30 apart.
-    assert [cluster["low"], cluster["high"]] == pytest.approx(case["expected"]["cluster_percentile95"], abs=0.04)
-    assert cluster["n_clusters"] == 5
+    assert finding.details["degenerate_share"] == pytest.approx(expected["p_degenerate"], abs=1e-10)
+    if expected["p_degenerate"] > 0.01:
+        assert (finding.low, finding.high) == (None, None)
+        assert "have no spread" in finding.reason
+    else:
+        assert [finding.low, finding.high] == pytest.approx(expected["ci95"], rel=1e-9)
+        assert "listed" in finding.details["studentised_law"]
+
+
+def test_drawn_studentised_limits_are_near_the_listed_ones():
+    """200 wins, losses and ties, with the 20,301 resamples listed, and with 40,000 drawn in their place."""
+    rng = np.random.default_rng(7)
+    some = deltas([1.0] * 40 + [-1.0] * 20 + [0.0] * 140)
+    listed = analyze(some, method="studentised")
+    centred = some.unique[0] - some.mean_delta
+    rows = np.stack([centred, centred**2], axis=1)
+    drawn = np.repeat(rows, some.unique[1], axis=0)
+    totals = rng.multinomial(200, some.unique[1] / 200, size=40000) @ rows
+    shift, error = totals[:, 0] / 200, (rows[:, 1] @ some.unique[1] / 199 / 200) ** 0.5
+    variance = (totals[:, 1] - 200 * shift**2) / 199 / 200
+    found = from_ratios(shift, variance, np.ones(40000), centre=some.mean_delta, error=error)
+
+    assert len(drawn) == 200
+    assert [listed.low, listed.high] == pytest.approx(found["studentised"], abs=0.004)
+
+
+def test_whole_groups_are_resampled():
+    """Golden p23: the percentile limits and the standard error of all 5^5 ways to resample its five passages."""
+    (case,) = [case for case in GOLDEN if "cluster_bootstrap" in case["expected"]]
+    finding = analyze(sample(case["control"], case["treatment"], case["cluster"]))
+    expected = case["expected"]["cluster_bootstrap"]
+
+    assert finding.details["percentile"] == pytest.approx(expected["percentile95"], abs=1e-9)
+    assert finding.details["law"] == "exact (all 126 resamples listed)"
+    assert (finding.details["unit"], finding.details["n_clusters"]) == ("group", 5)
+    assert finding.details["items"]["interval"] == pytest.approx(case["expected"]["bca95"], abs=1e-12)
+    assert finding.summary == {"ci_95_cluster_bootstrap": [finding.low, finding.high]}
 
 
 def test_one_group_says_nothing_about_groups():
-    """With a single passage there is nothing to resample: None with a reason, and the items' own interval stays."""
+    """With a single passage there is nothing to resample: None with a reason, and the items' own interval beside."""
     finding = analyze(sample([0.0, 0.0, 1.0], [1.0, 0.0, 1.0], [0, 0, 0]))
 
-    assert finding.low is not None
-    assert finding.details["cluster"]["low"] is None
-    assert finding.details["cluster"]["reason"] == "an interval needs two groups"
+    assert (finding.low, finding.high) == (None, None)
+    assert "needs two groups" in finding.reason
+    assert finding.details["items"]["interval"] is not None
 
 
-@pytest.mark.parametrize("groups", [40, 400])
+@pytest.mark.parametrize("groups", [40, 100])
 def test_both_ways_to_draw_groups_agree(groups):
     """Few distinct groups are drawn as counts, many one by one; the limits agree with the normal ones."""
     rng = np.random.default_rng(5)
     sums, sizes = np.repeat([-1.0, 0.0, 2.0, 1.0], groups), np.repeat([2, 2, 3, 2], groups)
     jittered = np.round(sums + rng.normal(0, 1e-6, len(sums)), 12)
-    few, many = (of_groups(some, sizes, 20000, rng) for some in (sums, jittered))
+    few, many = (group_intervals(some, sizes, None, 20000, rng)["percentile"] for some in (sums, jittered))
 
-    assert few["low"] == pytest.approx(many["low"], rel=0.03)
-    assert few["high"] == pytest.approx(many["high"], rel=0.03)
+    assert few == pytest.approx(many, rel=0.03)
+
+
+def test_series_agrees_with_drawn_groups():
+    """600 skewed groups of one to nine items: quantiles within the error of 100,000 resamples."""
+    rng = np.random.default_rng(8)
+    sizes = rng.integers(1, 10, 600)
+    sums = np.round(sizes * (rng.gamma(0.5, 0.2, 600) - 0.05), 9)
+    law = SeriesLaw.of(sums, sizes)
+    picked = [rng.integers(0, 600, (5000, 600)) for _ in range(20)]
+    brute = np.concatenate([sums[p].sum(axis=1) / sizes[p].sum(axis=1) for p in picked])
+
+    for level in (0.025, 0.5, 0.975):
+        assert law.quantile(level) == pytest.approx(np.quantile(brute, level), abs=brute.std() / 50)
+    assert law.share_below() == pytest.approx(np.mean(brute < law.mean), abs=0.005)
+
+
+def test_groups_of_one_size_have_an_exact_law():
+    """Sixty passages of three questions: no ratio, so the law of their means is convolved, and nothing is drawn."""
+    rng = np.random.default_rng(9)
+    values = rng.integers(-1, 2, 180).astype(float)
+    some = sample([0.0] * 180, values.tolist(), np.repeat(np.arange(60), 3))
+    one, other = (analyze(some, seed) for seed in (1, 2))
+    means = values.reshape(60, 3).mean(axis=1)
+    brute = means[rng.integers(0, 60, (100000, 60))].mean(axis=1)
+
+    assert one == other
+    assert "convolution" in one.details["law"]
+    assert one.details["percentile"] == pytest.approx(np.quantile(brute, [0.025, 0.975]), abs=1 / 180 + 1e-9)
 
 
 @given(st.lists(st.integers(-2, 2), min_size=2, max_size=6).filter(lambda whole: len(set(whole)) > 1))
@@ -117,13 +180,12 @@ def test_lattice_law_is_the_list_of_all_resamples(whole):
 
 @given(st.lists(st.integers(-5, 5), min_size=2, max_size=60).filter(lambda whole: len(set(whole)) > 1))
 def test_swapping_the_arms_mirrors_the_interval(whole):
-    """Relabelling the arms mirrors estimate and limits, up to the one step that a limit on an atom may take."""
+    """Relabelling the arms mirrors estimate and limits, to the last digit."""
     here, there = (analyze(deltas([sign * value / 5 for value in whole])) for sign in (1, -1))
     step = 1 / (5 * len(whole)) + 1e-9
 
     assert here.estimate == pytest.approx(-there.estimate)
-    assert abs(here.low + there.high) <= step
-    assert abs(here.high + there.low) <= step
+    assert (here.low, here.high) == pytest.approx((-there.high, -there.low), abs=1e-12)
     assert here.low <= here.estimate + step
     assert here.estimate - step <= here.high
 
@@ -155,17 +217,40 @@ def test_smooth_law_agrees_with_brute_resampling():
     assert law.share_below() == pytest.approx(np.mean(brute < values.mean()), abs=0.005)
 
 
-def test_few_continuous_deltas_are_resampled_as_counts():
-    """Nine continuous deltas: limits near those of brute resampling, and the same for the same generator."""
+def test_few_continuous_deltas_have_all_their_resamples_listed():
+    """Nine continuous deltas have 24,310 resamples: none is drawn, and the limits are near brute resampling's."""
     values = [0.123456789, -0.03141592, 0.2718281828, 0.5772156649, 0.11, 0.0123, 0.31, -0.2, 0.07]
     some = deltas(values)
-    first, again = (analyze(some, bootstrap_samples=50000) for _ in range(2))
+    first, again = (analyze(some, seed=seed) for seed in range(2))
     brute = np.random.default_rng(1).choice(values, size=(100000, 9)).mean(axis=1)
 
-    assert isinstance(law_of(*some.unique, some.lattice, 100, np.random.default_rng(0)), SampledLaw)
-    assert "50000 multinomial resamples" in first.details["law"]
+    assert first.details["law"] == "exact (all 24,310 resamples listed)"
     assert first == again
     assert first.details["percentile"] == pytest.approx(np.quantile(brute, [0.025, 0.975]), abs=0.006)
+
+
+def test_fifteen_continuous_deltas_are_drawn():
+    """Too many to list and too few to smooth: limits near brute resampling's, the same for the same generator."""
+    values = np.round(np.random.default_rng(4).normal(0.1, 0.3, 15), 9)
+    some = deltas(values.tolist())
+    first, again = (analyze(some, bootstrap_samples=50000) for _ in range(2))
+    brute = np.random.default_rng(1).choice(values, size=(100000, 15)).mean(axis=1)
+
+    assert "50000 drawn resamples" in first.details["law"]
+    assert first == again
+    assert first.details["percentile"] == pytest.approx(np.quantile(brute, [0.025, 0.975]), abs=0.006)
+
+
+def test_drawn_limits_are_mirrored_to_the_last_digit():
+    """Where something is drawn, swapped arms still have the mirrored interval, of items and of groups."""
+    values = np.round(np.random.default_rng(4).normal(0.05, 0.3, 40), 9)
+    groups = np.random.default_rng(5).integers(0, 13, 40)
+    zeros = [0.0] * 40
+    for some in (None, groups):
+        here, there = sample(zeros, values.tolist(), some), sample(values.tolist(), zeros, some)
+        for method in ("bca", "percentile", "studentised"):
+            one, other = analyze(here, method=method), analyze(there, method=method)
+            assert (one.low, one.high) == pytest.approx((-other.high, -other.low), abs=1e-12)
 
 
 def test_nearly_lattice_deltas_are_not_smoothed():
@@ -174,7 +259,7 @@ def test_nearly_lattice_deltas_are_not_smoothed():
     values = np.concatenate([[-1.0, 0.0, 1.0], np.round(rng.random(40) * 1e-6, 12)])
     counts = np.array([2000, 2000, 2000, *[1] * 40])
 
-    assert isinstance(law_of(np.sort(values), counts, None, 100, rng), SampledLaw)
+    assert isinstance(law_of(np.sort(values), counts, None, 100, rng), AtomsLaw)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +280,7 @@ def test_no_interval_without_spread(values, reason):
 
 def test_two_items_have_an_interval():
     """The four resamples of 0 and 1 have means 0, ½, ½ and 1."""
-    assert analyze(deltas([0.0, 1.0]), method="percentile").summary["ci_95"] == [0.0, 1.0]
+    assert analyze(deltas([0.0, 1.0]), method="percentile").details["percentile"] == [0.0, 1.0]
 
 
 def test_options_are_checked():

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exx import Address, Metric, PairedSample
+from exx import Address, Metric, PairedSample, signed_sum_tail
 from exx_permutation import laws
 from exx_permutation.analysis import Permutation
 
@@ -42,11 +42,13 @@ def deltas(values, cluster=None):
 @pytest.mark.parametrize("case", GOLDEN, ids=lambda case: case["name"])
 def test_agrees_with_golden(case):
     """The exact two-sided p-value of R and of full enumeration."""
-    finding = analyze(sample(case["control"], case["treatment"], case["cluster"]))
+    some = sample(case["control"], case["treatment"], case["cluster"])
+    finding = analyze(some)
+    p_value = finding.p_value if some.clusters is None else finding.details["items"]["p_value"]
 
-    assert finding.p_value == pytest.approx(case["expected"]["p_two_sided"], rel=1e-10)
+    assert p_value == pytest.approx(case["expected"]["p_two_sided"], rel=1e-10)
     assert finding.estimate == pytest.approx(case["expected"]["mean"])
-    assert finding.summary == {"perm_p_value": finding.p_value}
+    assert finding.summary == {"perm_p_value": p_value}
 
 
 @pytest.mark.parametrize("name", ["p11_fifths_n2000", "p12_f1_n12000"])
@@ -117,9 +119,22 @@ def test_contour_agrees_with_the_lattice_between_its_steps(shift):
     whole = np.rint(rng.normal(shift, 1, 800) * 100).astype(int)
     magnitudes, times = np.unique(np.abs(whole[whole != 0]), return_counts=True)
     sum_ = abs(int(whole.sum()))
-    exact = laws._on_lattice(magnitudes, times, sum_)
+    exact = signed_sum_tail(magnitudes, times, sum_, largest_work=20_000_000)
 
     assert laws._contour(magnitudes / 100, times, (sum_ - 1) / 100) == pytest.approx(exact, rel=1e-4)
+
+
+@pytest.mark.parametrize("deviations", [0.2, 2.0, 10.0])
+def test_power_sums_give_what_all_magnitudes_give(deviations, monkeypatch):
+    """3,000 deltas, from p near 1 to p below 1e-20: the series of log cosh agrees with its product to ten digits."""
+    each = np.sort(np.round(np.random.default_rng(5).random(3000), 9))
+    times, sum_ = np.ones(3000, dtype=np.int64), deviations * float(each @ each) ** 0.5
+    monkeypatch.setattr(laws, "_NEAR", 0.0)
+    long = laws._contour(each, times, sum_)
+    monkeypatch.undo()
+    monkeypatch.delattr(laws, "_products")
+
+    assert laws._contour(each, times, sum_) == pytest.approx(long, rel=1e-10)
 
 
 def test_many_continuous_deltas_match_a_drawn_p_value():
@@ -179,9 +194,29 @@ def test_whole_groups_flip_together():
     """Four equal deltas in two passages: 2 of 4 patterns of the passages are as far out, 2 of 16 of the items."""
     finding = analyze(deltas([1.0, 1.0, 1.0, 1.0], cluster=[0, 0, 1, 1]))
 
-    assert finding.p_value == pytest.approx(2 / 16)
-    assert finding.details["cluster"]["p_value"] == pytest.approx(2 / 4)
-    assert finding.details["cluster"]["n_clusters"] == 2
+    assert finding.p_value == pytest.approx(2 / 4)
+    assert (finding.details["unit"], finding.details["n_clusters"]) == ("group", 2)
+    assert finding.details["items"]["p_value"] == finding.summary["perm_p_value"] == pytest.approx(2 / 16)
+
+
+@given(st.lists(st.tuples(st.integers(-2, 2), st.integers(0, 5)), min_size=1, max_size=20))
+def test_flipped_groups_are_all_patterns_of_their_signs(rows):
+    """The share of the sign patterns of up to six passages, counted in whole numbers."""
+    found = analyze(deltas([d / 2 for d, _ in rows], cluster=[g for _, g in rows]))
+    sums = [sum(d for d, g in rows if g == group) for group in {g for _, g in rows}]
+    flipped = [
+        abs(sum(s * w for s, w in zip(signs, sums, strict=True))) for signs in product((1, -1), repeat=len(sums))
+    ]
+
+    assert found.p_value == pytest.approx(sum(v >= abs(sum(sums)) for v in flipped) / len(flipped), rel=1e-12)
+
+
+def test_groups_of_one_item_are_no_groups():
+    """Where no two items share a passage, items change their signs."""
+    finding = analyze(deltas([1.0, 1.0, 0.0], cluster=[0, 1, 2]))
+
+    assert finding.details["unit"] == "item"
+    assert finding.p_value == finding.summary["perm_p_value"] == pytest.approx(1 / 2)
 
 
 def test_options_are_checked():

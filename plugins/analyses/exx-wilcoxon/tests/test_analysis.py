@@ -21,10 +21,12 @@ HERE = Address(temp=0.0, type="open")
 wholes = st.lists(st.integers(-5, 5), min_size=1, max_size=60)
 
 
-def analyze(control, treatment, **options):
+def analyze(control, treatment, groups=None, **options):
     pairs = [(c, t) for c, t in zip(control, treatment, strict=True) if None not in (c, t)]
     arms = np.array(pairs, dtype=float).reshape(-1, 2).T
-    some = PairedSample(address=HERE, metric=Metric("em", "Exact match"), control=arms[0], treatment=arms[1])
+    clusters = None if groups is None else np.array(groups)
+    metric = Metric("em", "Exact match")
+    some = PairedSample(address=HERE, metric=metric, control=arms[0], treatment=arms[1], groups=clusters)
     (finding,) = Wilcoxon(**options).analyze(some, np.random.default_rng(0))
     return finding
 
@@ -59,7 +61,11 @@ def test_agrees_with_golden_at_size(name):
 
     assert finding.details["method"].startswith("normal")
     assert finding.p_value == pytest.approx(expected["wilcoxon"]["pratt"]["p_normal"], rel=1e-10)
-    assert [finding.low, finding.high] == pytest.approx(expected["hodges_lehmann"]["ci95_normal_index"], abs=1e-9)
+    assert "no continuity correction" in finding.details["method"]
+    index = "ci95_exact_index" if "ci95_exact_index" in expected["hodges_lehmann"] else "ci95_normal_index"
+    assert [finding.low, finding.high] == pytest.approx(expected["hodges_lehmann"][index], abs=1e-9)
+    achieved = expected["hodges_lehmann"].get("achieved_conf", 0.95)
+    assert finding.details["achieved_level"] == pytest.approx(achieved, abs=1e-6)
 
 
 def test_float_noise_does_not_break_ties():
@@ -128,6 +134,26 @@ def test_small_samples_by_hand(values, p):
 
     assert finding.p_value == pytest.approx(p)
     assert finding.details["W"] == 0
+
+
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(0, 4)), min_size=2, max_size=12))
+def test_flipped_groups_are_all_patterns_of_their_signs(rows):
+    """All signs of up to five passages, each with the sum of its items' signed doubled mid-ranks, counted by hand."""
+    whole, groups = [d for d, _ in rows], [g for _, g in rows]
+    finding = analyze([0.0] * len(rows), [d / 3 for d in whole], groups=groups)
+    if len(set(groups)) == len(groups):
+        assert "cluster" not in finding.details
+        return
+    sizes = sorted(abs(d) for d in whole)
+    ranks = [(2 * sizes.index(abs(d)) + sizes.count(abs(d)) + 1) * int(np.sign(d)) for d in whole]
+    sums = [sum(r for r, g in zip(ranks, groups, strict=True) if g == group) for group in sorted(set(groups))]
+    flipped = [
+        abs(sum(s * w for s, w in zip(signs, sums, strict=True))) for signs in product((1, -1), repeat=len(sums))
+    ]
+
+    share = sum(value >= abs(sum(sums)) for value in flipped) / len(flipped)
+    assert finding.details["cluster"]["p_value"] == pytest.approx(share)
+    assert finding.details["cluster"]["n_clusters"] == len(sums)
 
 
 def test_no_pairs_have_no_test():

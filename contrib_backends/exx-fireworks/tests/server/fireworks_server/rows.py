@@ -112,7 +112,9 @@ def work(world: World, job: Job, share: float) -> None:
         job.tokens["input"] += 20
         for line, failed in lines:
             (errors if failed else results).append(line)
-    results += [_line(custom_id=f"strange-{n}", response=completion(job, "?", "stop")) for n in range(_strange(world))]
+    results += [
+        _line(custom_id=f"strange-{n}", response=completion(job, "?", "stop")) for n in range(world.plan.rows.strange)
+    ]
     errors += [b"<html>upstream error</html>\n"] * world.plan.rows.broken
     dice.shuffle(results)
     dice.shuffle(errors)
@@ -120,10 +122,6 @@ def work(world: World, job: Job, share: float) -> None:
     for name, lines_of in ((RESULTS, results), (ERRORS, errors)):
         with world.path(f"dataset/{job.output}/{name}").open("wb") as file:
             file.writelines(lines_of)
-
-
-def _strange(world: World) -> int:
-    return world.plan.rows.strange
 
 
 def _complain(world: World, body: dict[str, Any], given: dict[str, Any]) -> None:

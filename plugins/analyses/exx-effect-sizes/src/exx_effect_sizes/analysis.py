@@ -34,7 +34,8 @@ class EffectSizes:
 
         Yields:
             One finding: its estimate is d_z, the mean delta over the deltas' standard deviation, with limits from the
-            noncentral t law; None with a reason where the deltas have no spread. The others are in the details.
+            noncentral t law, which takes items as independent; None with a reason where the deltas have no spread. The
+            others are in the details.
         """
         del rng  # nothing is drawn
         values, counts = sample.unique
@@ -44,7 +45,8 @@ class EffectSizes:
             from exx_effect_sizes import sizes
 
             details = sizes.dominance(values, counts)
-            details["cliffs_delta_between"] = sizes.between(sample.control, sample.treatment)
+            everyone, others = sizes.between(sample.control, sample.treatment)
+            details |= {"cliffs_delta_between": everyone, "cliffs_delta_between_other_items": others}
             if sample.metric.binary:
                 details["cohens_h"] = sizes.cohens_h(sample.control, sample.treatment)
             if reason is None:
@@ -61,7 +63,7 @@ class EffectSizes:
             high=high,
             level=0.95,
             reason=reason,
-            details={"estimates": "d_z", **details},
+            details={"estimates": "d_z", "unit": "item", **details},
             summary={"cohens_d": d_z, "cliffs_delta": details.get("cliffs_delta")},
         )
 

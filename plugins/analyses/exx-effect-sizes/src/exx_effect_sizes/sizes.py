@@ -27,7 +27,7 @@ def standardised(values: Floats, counts: Ints, control: Floats, treatment: Float
     mean = float(values @ counts) / n
     d = mean / sqrt(float(counts @ (values - mean) ** 2) / (n - 1))
     ci, j = limits(d, n), correction(n - 1)
-    pooled = (float(np.var(control, ddof=1)) + float(np.var(treatment, ddof=1))) / 2
+    pooled = sum(float(np.var(np.sort(arm), ddof=1)) for arm in (control, treatment)) / 2
     sizes: dict[str, Any] = {"d_z": d, "d_z_ci_95": list(ci)}
     if j:
         sizes |= {"g_z": j * d, "g_z_ci_95": [j * limit for limit in ci]}
@@ -62,14 +62,20 @@ def _rank_biserial(values: Floats, counts: Ints) -> float:
     return signed
 
 
-def between(control: Floats, treatment: Floats) -> float:
-    """Cliff's delta of every treatment value against every control value, as if the items were not paired."""
-    ordered = np.sort(control)
+def between(control: Floats, treatment: Floats) -> tuple[float, float | None]:
+    """Cliff's delta of every treatment value against every control value, as if the items were not paired.
+
+    Returns:
+        Over all n² pairs of values, and over those of different items only, which takes two items.
+    """
+    n, ordered = len(control), np.sort(control)
     below, up_to = np.searchsorted(ordered, treatment), np.searchsorted(ordered, treatment, side="right")
-    return float(below.sum() + up_to.sum()) / len(control) ** 2 - 1
+    surplus = int(below.sum()) + int(up_to.sum()) - n * n
+    own = int(np.sign(np.round(treatment - control, 12)).sum())
+    return surplus / n**2, (surplus - own) / (n * (n - 1)) if n > 1 else None
 
 
 def cohens_h(control: Floats, treatment: Floats) -> float:
     """Difference of two proportions on the scale on which their variance does not depend on them."""
-    first, second = (min(1.0, max(0.0, float(arm.mean()))) for arm in (treatment, control))
+    first, second = (min(1.0, max(0.0, float(np.sort(arm).mean()))) for arm in (treatment, control))
     return 2 * asin(sqrt(first)) - 2 * asin(sqrt(second))

@@ -11,10 +11,10 @@ Sources:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from attrs import field, frozen
-from attrs.validators import in_
+from attrs.validators import in_, instance_of
 
 from exx import Finding
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from exx import PairedBlock, PairedSample
 
 
+METHODS = {"mid_p": "mid-p, given the discordant pairs", "exact": "exact, given the discordant pairs"}
+
+
 @frozen(kw_only=True)
 class McNemar:
     """McNemar's test of every binary metric, with the conditional odds ratio and the difference of the proportions.
@@ -31,20 +34,23 @@ class McNemar:
     Attributes:
         test: Whose p-value is the finding's: ``mid_p`` (the default: close to its nominal level) or ``exact``
             (guaranteed, and conservative). Both are always reported.
+        minlike: Report the minimum-likelihood interval of the odds ratio too (``or_ci_95_minlike``).
     """
 
     name: ClassVar[str] = "mcnemar"
     level: ClassVar[Literal["block"]] = "block"
 
     test: Literal["mid_p", "exact"] = field(default="mid_p", validator=in_(("mid_p", "exact")))
+    minlike: bool = field(default=False, validator=instance_of(bool))
 
     def analyze(self, block: PairedBlock, rng: np.random.Generator) -> Iterable[Finding]:
         """Test each binary metric of a block.
 
         Yields:
             One finding per binary metric. Its estimate is the difference of the two proportions, (b − c)/n, with
-            Tango's interval. With replicates an item is right when its mean is above ½, wrong below, and left out at
-            exactly ½ (``n_undecided``).
+            Tango's interval. Where two items share a group, p-value and interval are those of whole groups
+            (``cluster``), and what single items would give is beside, under ``items``. With replicates an item is
+            right when its mean is above ½, wrong below, and left out at exactly ½ (``n_undecided``).
         """
         for sample in block.samples.values():
             if sample.metric.binary:
@@ -54,19 +60,36 @@ class McNemar:
         from exx_mcnemar.table import Table
 
         table = Table.of(sample.control, sample.treatment)
-        values = dict(table.results())
-        low, high = values.pop("tango", (None, None))
+        values = dict(table.results(minlike=self.minlike))
+        estimate = values.pop("difference", None)
+        which = "p_mid" if self.test == "mid_p" else "p_exact"
+        p_value, interval = values[which], values["tango_ci_95"]
+        groups = _of_groups(sample)
+        if groups is not None:
+            values |= {"method": f"{groups['method']}, {METHODS[self.test].partition(',')[0]}"}
+            values |= {"unit": "group", "cluster": groups, "items": {"p_value": p_value, "interval": interval}}
+            p_value, interval = groups[which], groups["interval"]
+        low, high = interval or (None, None)
         return Finding(
             analysis=self.name,
             metric=sample.metric.name,
             address=sample.address,
             n=table.n,
-            estimate=values.pop("difference", None),
+            estimate=estimate,
             low=low,
             high=high,
             level=0.95,
-            p_value=values["p_mid" if self.test == "mid_p" else "p_exact"],
+            p_value=p_value,
             reason=table.reason(),
-            details={"test": self.test, **values},
+            details={"test": self.test, "method": METHODS[self.test], "unit": "item", **values},
             block_level=sample.metric.name == "em",
+            default_for={} if table.replicated else {"p_value": 30} | ({"p_value_items": 30} if groups else {}),
         )
+
+
+def _of_groups(sample: PairedSample) -> dict[str, Any] | None:
+    if sample.clusters is None:
+        return None
+    from exx_mcnemar.groups import of_groups
+
+    return of_groups(sample)

@@ -14,6 +14,7 @@ from math import exp, inf, lgamma, log, log1p, pi, sqrt
 from sys import float_info
 
 import numpy as np
+from numpy.typing import NDArray
 
 _SMALLEST = float_info.min  # p-values are never 0: smaller ones are written as the smallest normal number
 _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
@@ -63,6 +64,11 @@ def lower_tail(k: int, m: int, p: float) -> float:
     successes = np.arange(k, k - terms, -1.0)
     ratios = successes / (m - successes + 1) * ((1 - p) / p)
     return pmf(k, m, p) * (1 + float(np.cumprod(ratios).sum()))
+
+
+def log_factorials(m: int) -> NDArray[np.float64]:
+    """log 0! … log m!."""
+    return np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, m + 1)))])
 
 
 def _lower_odds(b: int, c: int, alpha: float, *, mid: bool) -> float:

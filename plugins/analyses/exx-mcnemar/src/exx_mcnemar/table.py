@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from exx_mcnemar.binomial import odds_interval, p_exact, p_mid
 from exx_mcnemar.difference import newcombe, tango
+from exx_mcnemar.minlike import minlike_interval
 
 _NEARLY = 1e-9
 
@@ -57,18 +58,19 @@ class Table:
             return f"all {self.n_undecided} pairs are undecided" if self.n_undecided else "there are no complete pairs"
         return None if self.b + self.c else "odds_ratio: the arms never disagree"
 
-    def results(self) -> Iterator[tuple[str, Any]]:
-        """Yield every count, p-value and interval by its name."""
+    def results(self, *, minlike: bool = False) -> Iterator[tuple[str, Any]]:
+        """Yield every count, p-value and interval by its name; with ``minlike`` one more interval of the odds."""
         yield from (("b", self.b), ("c", self.c), ("both", self.both), ("neither", self.neither))
         yield from (("n_undecided", self.n_undecided), ("replicated", self.replicated))
-        names = ("p_exact", "p_mid", "odds_ratio", "or_ci_95", "or_ci_95_mid_p", "newcombe_ci_95")
+        names = ("p_exact", "p_mid", "odds_ratio", "or_ci_95", "or_ci_95_mid_p", "newcombe_ci_95", "tango_ci_95")
         if not self.n:
             yield from dict.fromkeys(names).items()
             return
         b, c = self.b, self.c
         odds = b / c if c else inf if b else None
         intervals = odds_interval(b, c, mid=False), odds_interval(b, c, mid=True)
-        spread = newcombe(self.both, b, c, self.neither)
-        yield from zip(names, (p_exact(b, c), p_mid(b, c), odds, *intervals, spread), strict=True)
+        spreads = newcombe(self.both, b, c, self.neither), tango(b, c, self.n)
+        yield from zip(names, (p_exact(b, c), p_mid(b, c), odds, *intervals, *spreads), strict=True)
         yield "difference", (b - c) / self.n
-        yield "tango", tango(b, c, self.n)
+        if minlike:
+            yield "or_ci_95_minlike", minlike_interval(b, c)

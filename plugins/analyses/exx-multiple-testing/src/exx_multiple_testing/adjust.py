@@ -30,5 +30,5 @@ def adjust(p_values: Sequence[float], method: str) -> list[float]:
         adjusted = list(accumulate(falling, min))[::-1]  # the running minimum starts at the largest p-value
     found = [0.0] * m
     for index, value in zip(order, adjusted, strict=True):
-        found[index] = min(1.0, value)
+        found[index] = max(p_values[index], min(1.0, value))  # m·p/m may be a last digit smaller than p
     return found

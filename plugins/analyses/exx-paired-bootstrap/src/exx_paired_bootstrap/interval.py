@@ -1,8 +1,8 @@
-"""Percentile and BCa limits from the law of the resampled mean, and the same for whole groups of items.
+"""Limits of the mean from the law of its resamples: percentile, BCa and studentised.
 
 Sources:
     Efron, Journal of the American Statistical Association 82 (1987) 171-185: BCa.
-    Field & Welsh, Journal of the Royal Statistical Society B 69 (2007) 369-390: resampling clusters.
+    Hall, Annals of Statistics 16 (1988) 927-953: why to studentise.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exx_paired_bootstrap.laws import Law, SampledLaw, law_of
+from exx_paired_bootstrap.laws import AtomsLaw, Law, law_of
+from exx_paired_bootstrap.resamples import MOST, number_of_resamples, resamples
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-LEVEL = 0.95
+LEVELS = {"": 0.95, "_90": 0.90}
+MOST_DEGENERATE = 0.01  # a larger share of resamples without spread says nothing about the others
 _NORMAL = NormalDist()
-_Z = _NORMAL.inv_cdf((1 + LEVEL) / 2)
-_CHUNK = 400_000  # entries drawn at once: as many as fit into a processor's cache
+_NOTHING = 1e-12
 
 
 def intervals(
-    values: Floats, counts: Ints, lattice: int | None, draws: int, rng: np.random.Generator
+    values: Floats, counts: Ints, lattice: int | None, draws: int, rng: np.random.Generator, *, studentise: bool = False
 ) -> dict[str, Any]:
-    """Work out both intervals of a mean.
+    """Bound a mean in every way.
 
     Args:
         values: Distinct deltas, ascending, at least two.
@@ -36,68 +37,64 @@ def intervals(
         lattice: The L for which L·values are integers, or None.
         draws: Resamples, where the law cannot be had without.
         rng: Source of the resamples.
+        studentise: Work the studentised limits out even where resamples have to be drawn for them.
 
     Returns:
-        ``bca`` and ``percentile`` limits, ``z0``, ``acceleration``, the standard error ``se`` and the ``law`` in words.
+        ``bca``, ``percentile`` and perhaps ``studentised`` limits, each at 95 % and, with ``_90`` in its name, at 90 %;
+        ``z0``, ``acceleration``, the standard error ``se`` and the ``law`` in words.
     """
     law = law_of(values, counts, lattice, draws, rng)
     n = int(counts.sum())
     centred = values - float(values @ counts) / n
     spread = float(counts @ centred**2)
-    acceleration = float(counts @ centred**3) / (6 * spread**1.5)
+    found = from_law(law, float(counts @ centred**3) / (6 * spread**1.5))
+    found |= {"se": sqrt(spread) / n, "law": law.title}
+    if studentise or number_of_resamples(n, len(values)) <= MOST:
+        found |= _studentised(centred, counts, draws, rng, mean=float(values @ counts) / n)
+    return found
+
+
+def from_law(law: Law, acceleration: float) -> dict[str, Any]:
+    """Percentile and BCa limits, with what the latter are made of."""
     z0 = _NORMAL.inv_cdf(min(max(law.share_below(), 1e-12), 1 - 1e-12))
-    return {
-        "bca": [law.quantile(_bca_level(z0, acceleration, z)) for z in (-_Z, _Z)],
-        "percentile": percentile(law),
-        "z0": z0,
-        "acceleration": acceleration,
-        "se": sqrt(spread) / n,
-        "law": law.title,
-    }
-
-
-def percentile(law: Law) -> list[float]:
-    """Equal-tailed limits of a law."""
-    return [law.quantile((1 - LEVEL) / 2), law.quantile((1 + LEVEL) / 2)]
+    found: dict[str, Any] = {"z0": z0, "acceleration": acceleration}
+    for name, level in LEVELS.items():
+        tails = ((1 - level) / 2, (1 + level) / 2)
+        found[f"percentile{name}"] = [law.quantile(tail) for tail in tails]
+        found[f"bca{name}"] = [law.quantile(_bca_level(z0, acceleration, _NORMAL.inv_cdf(tail))) for tail in tails]
+    return found
 
 
 def _bca_level(z0: float, acceleration: float, z: float) -> float:
     return _NORMAL.cdf(z0 + (z0 + z) / (1 - acceleration * (z0 + z)))
 
 
-def of_groups(sums: Floats, sizes: Ints, draws: int, rng: np.random.Generator) -> dict[str, Any]:
-    """Percentile limits from resampling whole groups; None and a reason for fewer than two.
+def _studentised(centred: Floats, counts: Ints, draws: int, rng: np.random.Generator, *, mean: float) -> dict[str, Any]:
+    n = int(counts.sum())
+    found = resamples(np.stack([centred, centred**2], axis=1), counts, draws, rng)
+    shift = found.totals[:, 0] / n
+    variance = (found.totals[:, 1] - n * shift**2) / (n - 1) / n
+    error = sqrt(float(counts @ centred**2) / (n - 1) / n)
+    return from_ratios(shift, variance, found.weights, centre=mean, error=error) | {"studentised_law": found.title}
 
-    A resample's mean is the sum of its groups' deltas over the number of its items, so only sums and sizes are drawn.
+
+def from_ratios(shift: Floats, variance: Floats, weights: Floats, *, centre: float, error: float) -> dict[str, Any]:
+    """Studentised limits: resamples without spread are left out, and too many of them leave the limits undefined.
 
     Args:
-        sums: Sum of the deltas of each group.
-        sizes: Its number of items.
-        draws: Resamples.
-        rng: Source of the resamples.
+        shift: Each resample's estimate less the observed one.
+        variance: Each resample's squared standard error.
+        weights: How probable each resample is.
+        centre: The observed estimate.
+        error: Its standard error.
     """
-    groups = len(sums)
-    how = {"level": LEVEL, "method": "percentile", "n_clusters": groups, "n_resamples": draws}
-    if groups < 2:
-        return {"low": None, "high": None, "reason": "an interval needs two groups", **how}
-    pairs, times = np.unique(np.column_stack([sums, sizes]), axis=0, return_counts=True)
-    if len(pairs) * 20 < groups:
-        drawn = rng.multinomial(groups, times / groups, size=draws) @ pairs
-        means = drawn[:, 0] / drawn[:, 1]
-    else:
-        means = _drawn(sums + 1j * sizes, draws, rng)
-    observed = float(sums.sum()) / float(sizes.sum())
-    low, high = percentile(SampledLaw(np.sort(np.round(means, 12)), observed, ""))
-    return {"low": low, "high": high, **how}
-
-
-def _drawn(table: NDArray[np.complex128], draws: int, rng: np.random.Generator) -> Floats:
-    """Ratios of the sums of resampled entries; complex, so that a sum and a size are fetched as one."""
-    groups, means = len(table), np.empty(draws)
-    rows = max(1, _CHUNK // groups)
-    width = np.uint16 if groups <= 1 << 16 else np.int64
-    for first in range(0, draws, rows):
-        picked = rng.integers(0, groups, size=(min(rows, draws - first), groups), dtype=width)
-        totals = table.take(picked).sum(axis=1)
-        means[first : first + rows] = totals.real / totals.imag
-    return means
+    kept = variance > _NOTHING * error**2
+    without = max(0.0, 1 - float(weights[kept].sum() / weights.sum()))
+    found: dict[str, Any] = {"degenerate_share": without}
+    if without > MOST_DEGENERATE:
+        return found | {"studentised": None, "studentised_90": None}
+    law = AtomsLaw.of(shift[kept] / np.sqrt(variance[kept]), weights[kept], 0.0, "")
+    for name, level in LEVELS.items():
+        low, high = (law.quantile(tail) for tail in ((1 - level) / 2, (1 + level) / 2))
+        found[f"studentised{name}"] = [centre - high * error, centre - low * error]
+    return found

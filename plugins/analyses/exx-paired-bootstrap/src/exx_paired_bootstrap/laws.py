@@ -1,4 +1,4 @@
-"""The law of the mean of a resample, three ways: exactly on a lattice, by its characteristic function, and by drawing.
+"""The law of the mean of a resample: exactly on a lattice, by its characteristic function, listed, or drawn.
 
 Resampling n items with replacement draws n deltas independently from the observed ones, so the law of their sum is
 the n-fold convolution of the observed law. Nothing needs to be drawn to know it, unless the deltas are few and lumpy.
@@ -18,14 +18,18 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
 
+from exx_paired_bootstrap.resamples import MOST, number_of_resamples, resamples
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _ROUNDING = 1e-12
+_SAME = 1e-11
 _LARGEST_TRANSFORM = 1 << 21
 _STEP = 2 * pi / 40  # the standardised mean is within ±20 for all that matters
 _HARMONICS = 76
 _DENOMINATORS = 60
+_MANY = 30
 
 
 class Law(Protocol):
@@ -60,11 +64,10 @@ def law_of(values: Floats, counts: Ints, lattice: int | None, draws: int, rng: n
         if law is not None:
             return law
     n = int(counts.sum())
-    if min(n, len(values)) >= 30 and not _lumpy(values, counts, n):
+    if min(n, len(values)) >= _MANY and number_of_resamples(n, len(values)) > MOST and not _lumpy(values, counts, n):
         return SmoothLaw.of(values, counts)
-    means = np.sort(rng.multinomial(n, counts / n, size=draws) @ values) / n
-    title = f"{draws} multinomial resamples of the counts of distinct deltas"
-    return SampledLaw(means, float(values @ counts) / n, title)
+    found = resamples(values[:, None], counts, draws, rng)
+    return AtomsLaw.of(found.totals[:, 0] / n, found.weights, float(values @ counts) / n, found.title)
 
 
 @frozen(eq=False)
@@ -151,23 +154,30 @@ class SmoothLaw:
 
 
 @frozen(eq=False)
-class SampledLaw:
-    """Drawn means, ascending."""
+class AtomsLaw:
+    """Listed or drawn values, ascending, and how probable it is to be at most each."""
 
-    means: Floats
+    points: Floats
+    cumulative: Floats
     observed: float
     title: str
 
+    @classmethod
+    def of(cls, points: Floats, weights: Floats, observed: float, title: str) -> AtomsLaw:
+        """Sort values with their probabilities."""
+        order = np.argsort(points, kind="stable")
+        return cls(points[order], np.cumsum(weights[order]) / float(weights.sum()), observed, title)
+
     def share_below(self) -> float:
-        """P(mean* < mean) + P(mean* = mean) / 2, in [0, 1]."""
-        first = np.searchsorted(self.means, self.observed - _ROUNDING)
-        last = np.searchsorted(self.means, self.observed + _ROUNDING, side="right")
-        return float(first + last) / (2 * len(self.means))
+        """P(θ* < θ̂) + P(θ* = θ̂) / 2, in [0, 1]."""
+        ends = np.searchsorted(self.points, [self.observed - _SAME, self.observed + _SAME])
+        shares = np.concatenate([[0.0], self.cumulative])[ends]
+        return float(shares.sum()) / 2
 
     def quantile(self, level: float) -> float:
-        """The smallest mean whose cumulative probability reaches ``level``, in (0, 1)."""
-        index = int(np.ceil(level * len(self.means) - 1e-9)) - 1
-        return float(self.means[min(max(index, 0), len(self.means) - 1)])
+        """The smallest value whose cumulative probability reaches ``level``, in (0, 1)."""
+        index = int(np.searchsorted(self.cumulative, level - _ROUNDING))
+        return float(self.points[min(index, len(self.points) - 1)])
 
 
 def _reach(whole: Ints, counts: Ints, n: int) -> int:

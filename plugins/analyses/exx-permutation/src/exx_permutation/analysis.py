@@ -43,12 +43,13 @@ class Permutation:
         """Test one sample.
 
         Yields:
-            One finding: the mean delta and the p-value. Without a complete pair both are None.
+            One finding: the mean delta and the p-value. Where two items share a group, whole groups change their signs,
+            and what single items would give is beside, under ``items``. Without a complete pair the p-value is None.
         """
-        details: dict[str, Any] = {}
-        if sample.n:
-            details = self._test(sample, rng)
+        shared = sample.clusters is not None
+        details, items = self._test(sample, rng) if sample.n else ({}, None)
         p_value = details.pop("p_value", None)
+        places = {"p_value": 35, "p_value_items": 20} if shared else {"p_value": 20}
         yield Finding(
             analysis=self.name,
             metric=sample.metric.name,
@@ -58,19 +59,20 @@ class Permutation:
             p_value=p_value,
             reason=None if sample.n else "there are no complete pairs",
             details=details,
-            summary={"perm_p_value": p_value},
+            summary={"perm_p_value": p_value if items is None else items["p_value"]},
+            default_for=places,
         )
 
-    def _test(self, sample: PairedSample, rng: np.random.Generator) -> dict[str, Any]:
+    def _test(self, sample: PairedSample, rng: np.random.Generator) -> tuple[dict[str, Any], dict[str, Any] | None]:
         from exx_permutation.laws import two_sided
 
         values, counts = sample.unique
         found = _told(two_sided(values, counts, sample.lattice, self.permutation_samples, rng))
-        if sample.clusters is not None:
-            sums, times = _tally(sample.clusters[0])
-            flipped = _told(two_sided(sums, times, sample.lattice, self.permutation_samples, rng))
-            found["cluster"] = {**flipped, "n_clusters": int(times.sum()), "unit": "whole groups change their signs"}
-        return found
+        if sample.clusters is None:
+            return {**found, "unit": "item"}, None
+        sums, times = _tally(sample.clusters[0])
+        flipped = _told(two_sided(sums, times, sample.lattice, self.permutation_samples, rng))
+        return {**flipped, "unit": "group", "n_clusters": int(times.sum()), "items": found}, found
 
 
 def _told(tail: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """How often fair coins for the signs would give a sum of deltas as far from zero as the observed one.
 
-With magnitudes a_j that occur m_j times, the sum is S* = Σ ±a_j. Its upper tail is computed under a tilted law that
-has the observed sum as its mean, so that it comes out with full relative accuracy however small it is.
+With magnitudes a_j that occur m_j times, the sum is S* = Σ ±a_j. Its tail comes out with full relative accuracy however
+small it is: on a lattice by a tilted convolution, else along a contour through the saddle point.
 
 Sources:
     Pagano & Tritchler, Journal of the American Statistical Association 78 (1983) 435-440: exact laws by transforms.
@@ -11,12 +11,15 @@ Sources:
 
 from __future__ import annotations
 
-from math import exp, log, pi, sqrt
+from math import exp, hypot, log, pi, sqrt
 from sys import float_info
+from typing import Any
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import NDArray
+
+from exx import signed_sum_tail, signed_sum_tilt
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -26,6 +29,9 @@ _LARGEST_WORK = 20_000_000
 _FEW = 30
 _DENOMINATORS = 60
 _TOLERANCE = 1e-9
+_SOME = 500
+_NEAR = 0.6  # of the series' radius, π/2: its terms fall by 1/7 each
+_TERMS = 24
 
 
 @frozen
@@ -55,7 +61,8 @@ def two_sided(values: Floats, counts: Ints, lattice: int | None, draws: int, rng
     if sum_ <= _TOLERANCE * float(magnitudes[-1]):
         return Tail(1.0, "exact (the deltas cancel)")
     if lattice is not None:
-        found = _on_lattice(np.rint(magnitudes * lattice).astype(np.int64), times, round(sum_ * lattice))
+        steps = np.rint(magnitudes * lattice).astype(np.int64)
+        found = signed_sum_tail(steps, times, round(sum_ * lattice), largest_work=_LARGEST_WORK)
         if found is not None:
             return Tail(_probability(2 * found), "exact (convolution on the lattice)")
     if times.sum() <= _FEW:
@@ -74,60 +81,6 @@ def _magnitudes(values: Floats, counts: Ints) -> tuple[Floats, Ints]:
 
 def _probability(p: float) -> float:
     return min(1.0, max(_SMALLEST, p))
-
-
-def _log_cosh(x: Floats) -> Floats:
-    size = np.abs(x)
-    grown: Floats = size + np.log1p(np.exp(-2 * size)) - log(2)
-    return grown
-
-
-def _saddle(magnitudes: Floats, times: Ints, sum_: float) -> float:
-    """Tilt under which the mean is the observed sum, or nearly: any tilt is right, a near one is accurate."""
-    tilt = 0.0
-    # Σ m·a·tanh(s·a) is concave in s ≥ 0, so Newton's steps go up to the root and never beyond it.
-    for _ in range(50):
-        pull = np.tanh(tilt * magnitudes)
-        slope = float(times @ (magnitudes**2 * (1 - pull**2)))
-        missing = sum_ - float(times @ (magnitudes * pull))
-        if slope <= 0 or missing < 1e-6 * sqrt(slope):
-            break
-        tilt += missing / slope
-    return tilt
-
-
-def _on_lattice(magnitudes: Ints, times: Ints, sum_: int) -> float | None:
-    """P(S* ≥ sum_) for integer magnitudes and sum_ > 0; None if the lattice is too fine.
-
-    X = (Σ a + S*)/2 = Σ a·Bin(m, ½) is an integer. Tilted by e^{sX}, its law is had from one transform; around its
-    own mean it may wrap, since Bernstein's inequality bounds what lies beyond.
-    """
-    total = int(times @ magnitudes)
-    if sum_ == total:
-        return exp(-log(2) * int(times.sum()))
-    tilt = 2 * _saddle(magnitudes.astype(np.float64), times, float(sum_))
-    likely = 1 / (1 + np.exp(-tilt * magnitudes))
-    mean, variance = float(times @ (magnitudes * likely)), float(times @ (magnitudes**2 * likely * (1 - likely)))
-    third = log(2e18) * float(magnitudes[-1]) / 3
-    reach = int(third + sqrt(third * third + 2 * log(2e18) * variance)) + 1
-    size = 1 << (min(2 * reach, total) + 1).bit_length()
-    if size * len(magnitudes) > _LARGEST_WORK:
-        return None
-    first = (total + sum_) // 2
-    last = min(total, max(first, int(mean)) + reach)
-    law = np.fft.irfft(_transform(magnitudes, times, likely, size), size)
-    beyond = np.arange(last - first + 1)[:size]
-    tail = float(np.exp(-tilt * beyond) @ np.maximum(law[(first + beyond) % size], 0.0))
-    return tail * exp(float(times @ _log_cosh(tilt * magnitudes / 2)) - tilt * sum_ / 2)
-
-
-def _transform(magnitudes: Ints, times: Ints, likely: Floats, size: int) -> NDArray[np.complex128]:
-    product = np.ones(size // 2 + 1, dtype=np.complex128)
-    steps = np.arange(size // 2 + 1)
-    for magnitude, number, share in zip(magnitudes.tolist(), times.tolist(), likely.tolist(), strict=True):
-        angle = (2 * pi / size) * (steps * magnitude % size)
-        product *= (1 - share + share * np.exp(-1j * angle)) ** number
-    return product
 
 
 def _enumerated(each: Floats, sum_: float) -> float:
@@ -149,30 +102,57 @@ def _all_sums(each: Floats) -> Floats:
 
 def _lumpy(magnitudes: Floats, times: Ints) -> bool:
     """Whether nearly all deltas lie on a coarse lattice, so that the law has steps that matter."""
-    echoes = np.abs(np.cos(np.pi * np.outer(np.arange(1, _DENOMINATORS + 1), magnitudes)))
-    return bool((np.log(np.maximum(echoes, 1e-300)) @ times > log(1e-6)).any())
+    # Every delta makes an echo fainter: where a few hundred have silenced them all, the others need not be asked.
+    for step in (max(1, len(magnitudes) // _SOME), 1):
+        echoes = np.abs(np.cos(np.pi * np.outer(np.arange(1, _DENOMINATORS + 1), magnitudes[::step])))
+        if not (np.log(np.maximum(echoes, 1e-300)) @ times[::step] > log(1e-6)).any():
+            return False
+    return True
 
 
 def _contour(magnitudes: Floats, times: Ints, sum_: float) -> float:
     """P(S* ≥ sum_) as the integral of E e^{zS*}·e^{−z·sum_}/z along z = s + it, by the trapezoidal rule."""
     spread = sqrt(float(times @ magnitudes**2))
-    tilt = max(_saddle(magnitudes, times, sum_), 1 / spread)
+    tilt = max(signed_sum_tilt(magnitudes, times, sum_), 1 / spread)
     narrow = sqrt(float(times @ (magnitudes / np.cosh(np.minimum(tilt * magnitudes, 300.0))) ** 2))
     # The rule's error is what the law has one period further on, damped by e^{−tilt·period}.
     step = 2 * pi / max(20 * narrow, 45 / tilt)
-    level = float(times @ _log_cosh(tilt * magnitudes)) - tilt * sum_
+    level = float(times @ (np.logaddexp(tilt * magnitudes, -tilt * magnitudes) - log(2))) - tilt * sum_
+    farthest = 9.5 / narrow
+    if float(magnitudes[-1]) * hypot(tilt, farthest) < _NEAR:
+        terms = _series(magnitudes, times, sum_, tilt + 1j * np.arange(0.0, farthest, step), level)
+    else:
+        terms = _products(magnitudes, times, sum_, tilt, step)
+    return exp(level) * step / pi * (0.5 / tilt + terms)
+
+
+def _series(magnitudes: Floats, times: Ints, sum_: float, points: NDArray[Any], level: float) -> float:
+    """The terms after the first, from power sums: log cosh x = Σ c_k x^{2k}, where t = tanh x has t' = 1 − t²."""
+    slopes, logs = [1.0], np.zeros(len(points), dtype=np.complex128)
+    largest = float(magnitudes[-1])
+    squares, near, powers = (magnitudes / largest) ** 2, (points * largest) ** 2, times * 1.0
+    for k in range(_TERMS):
+        powers = powers * squares
+        logs += slopes[k] / (2 * k + 2) * float(powers.sum()) * near ** (k + 1)
+        slopes.append(-sum(one * other for one, other in zip(slopes, slopes[::-1], strict=True)) / (2 * k + 3))
+    terms = np.exp(logs - points * sum_ - level) / points
+    return float(terms[1:].real.sum())
+
+
+def _products(magnitudes: Floats, times: Ints, sum_: float, tilt: float, step: float) -> float:
+    """The same, from all magnitudes at every point."""
     shrunk = np.exp(-2 * tilt * magnitudes)
     turn, now = np.exp(-2j * step * magnitudes), np.ones(len(magnitudes), dtype=np.complex128)
-    total = 0.5 / tilt
+    total, whole = 0.0, float(times @ magnitudes)
     for index in range(1, 2000):
         now = now * turn
         t = step * index
         logs = np.log((1 + shrunk * now) / (1 + shrunk))
-        term = np.exp(times @ logs + 1j * t * (float(times @ magnitudes) - sum_))
+        term = np.exp(times @ logs + 1j * t * (whole - sum_))
         total += float((term / complex(tilt, t)).real)
         if abs(term) < 1e-17:
             break
-    return exp(level) * step / pi * total
+    return total
 
 
 def _drawn(magnitudes: Floats, times: Ints, sum_: float, draws: int, rng: np.random.Generator) -> Tail:

@@ -5,6 +5,7 @@ It asks about the ranks of the deltas, not about their mean: for skewed deltas t
 Sources:
     Wilcoxon, Biometrics Bulletin 1 (1945) 80-83: the test.
     Pratt, Journal of the American Statistical Association 54 (1959) 655-667: what to do with zeros.
+    Rosner, Glynn & Lee, Biometrics 62 (2006) 185-192: items in groups.
     Hodges & Lehmann, Annals of Mathematical Statistics 34 (1963) 598-611: the estimate that belongs to it.
 """
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from exx import PairedSample
+
+
+NORMAL = "normal, its variance given ties and zeros, no continuity correction"
 
 
 @frozen(kw_only=True)
@@ -43,8 +47,9 @@ class Wilcoxon:
 
         Yields:
             One finding: the p-value, exact where its law has few enough points; its estimate is the Hodges–Lehmann
-            pseudo-median of the deltas, zeros included, with its distribution-free interval. Without a complete pair
-            everything is None.
+            pseudo-median of the deltas, zeros included, with its distribution-free interval. All this takes items as
+            independent; where two share a group, ``cluster`` has the p-value with whole groups changing their signs.
+            Without a complete pair everything is None.
         """
         del rng  # nothing is drawn
         here = Finding(analysis=self.name, metric=sample.metric.name, address=sample.address, n=sample.n)
@@ -55,7 +60,9 @@ class Wilcoxon:
             yield evolve(here, reason=why, details={"W": None}, summary={"hodges_lehmann": None})
 
     def _tested(self, sample: PairedSample, here: Finding) -> Finding:
-        from exx_wilcoxon.ranks import SignedRanks
+        import numpy as np
+
+        from exx_wilcoxon.ranks import SignedRanks, of_groups
         from exx_wilcoxon.walsh import pseudo_median
 
         values, counts = sample.unique
@@ -68,10 +75,12 @@ class Wilcoxon:
             "z": ranks.z,
             "n_zero": sample.n - int(ranks.times.sum()),
             "zeros": self.zeros,
-            "method": "normal, its variance given ties and zeros" if exact is None else "exact, given ties and zeros",
+            "method": NORMAL if exact is None else "exact, given ties and zeros",
+            "achieved_level": median.achieved,
+            "unit": "item",
         }
-        if median.achieved is not None:
-            details["achieved_level"] = median.achieved
+        if sample.clusters is not None:
+            details["cluster"] = of_groups(ranks.signed[np.searchsorted(values, sample.deltas)], *sample.cluster_index)
         return evolve(
             here,
             estimate=median.estimate,
@@ -81,4 +90,5 @@ class Wilcoxon:
             p_value=ranks.p_normal() if exact is None else exact,
             details=details,
             summary={"hodges_lehmann": median.estimate},
+            default_for={"p_value": 5} if sample.clusters is None else {},
         )
