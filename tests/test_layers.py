@@ -22,17 +22,20 @@ LAYERS = (
     ("lattice", "records", "spread"),
     ("config.paths", "downloads", "paired", "rows", "text", "wording"),
     ("answers", "drift", "hub", "interfaces", "observe", "plots", "reading", "responses", "state", "verdict"),
-    ("caveats", "hookspecs", "jobs", "sources"),
-    ("config", "plugins"),
+    ("caveats", "hookspecs", "integrity", "jobs", "sources"),
+    ("config", "judgement", "plugins"),
     ("prices", "tokens"),
     ("costs",),
     ("experiment", "methods"),
+    ("diagnosis",),
+    ("setup",),
     ("results",),
     ("aggregate",),
     ("pipeline",),
     ("runs",),
     ("testing",),
     ("cli",),
+    ("__main__",),
 )
 RANK = {entry: rank for rank, row in enumerate(LAYERS) for entry in row}
 

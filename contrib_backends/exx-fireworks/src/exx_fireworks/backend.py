@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 from attrs import Attribute, field, frozen
 from attrs.validators import ge, gt, instance_of, optional
 
-from exx import BackendError, BatchService, Item, Json
+from exx import BackendError, BatchService, Item, Json, Prerequisite
 
 _LENGTH = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|m|h|d)?\s*")
 _UNITS = {None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -125,6 +125,20 @@ class FireworksBackend:
         if self.extra_body:
             options["extra_body"] = dict(self.extra_body)
         return "openai_chat", options
+
+    def prerequisites(self) -> list[Prerequisite]:
+        """A key, the service within reach and, for keys that see several, an account."""
+        from exx_fireworks.account import origin_of
+
+        account = "a key that sees exactly one account needs none; else put its slug here, or give --account-id"
+        key = "put a key of app.fireworks.ai into the environment or .env"
+        needs = [
+            Prerequisite("credential", "FIREWORKS_API_KEY", key),
+            Prerequisite("host", origin_of(self.api_base), "look at the network, and at FIREWORKS_API_BASE"),
+        ]
+        if self.account_id is None:
+            needs.insert(1, Prerequisite("credential", "FIREWORKS_ACCOUNT_ID", account, required=False))
+        return needs
 
     def identity(self, model: str) -> Mapping[str, Json]:
         """The service, and the fields that every request has beside its own; neither the account nor how jobs are run.

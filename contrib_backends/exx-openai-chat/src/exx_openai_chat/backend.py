@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 from attrs import Attribute, field, frozen
 from attrs.validators import deep_iterable, ge, gt, in_, optional
 
-from exx import Connection, Item, Json
+from exx import Connection, Item, Json, Prerequisite
 
 PARAMS = ("temperature", "top_p", "top_k", "max_tokens", "stop", "seed")
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
 _OWN = ("model", "messages", "stream", "n")
 _SECRET_HEADERS = re.compile(r"auth(?!or)|api[-_]?key|token|secret|cookie|password", re.IGNORECASE)
 
@@ -92,6 +93,13 @@ class OpenAIChatBackend:
     def default_model(self) -> str | None:
         """None: which models a server has, it alone knows."""
         return None
+
+    def prerequisites(self) -> list[Prerequisite]:
+        """The server, and the environment variables that a request takes its key and headers from."""
+        names = [self.api_key_env] if self.api_key_env else []
+        names += [name for text in self.headers.values() for name in _VARIABLE.findall(text)]
+        needs = [Prerequisite("credential", name, f"set {name} in the environment or .env") for name in names]
+        return [*needs, Prerequisite("host", self.base_url, "start the server, or look at base_url")]
 
     def identity(self, model: str) -> Mapping[str, Json]:
         """The server's address, and every option that changes what is sent in a request's body.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +19,27 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_CONFIG = Path("experiment.yaml")
+
+
+def complete_runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Run ids of the experiments folder, for a shell: read off the folders' names, so that it is quick."""
+    del param
+    folder = ctx.params.get("experiments_dir") or Path("experiments")
+    ids = (path.name.removeprefix("run_") for path in folder.glob("run_*") if path.is_dir())
+    return sorted(found for found in ids if found.startswith(incomplete))
+
+
+def complete_plugins(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Names of the installed plugins, for a shell; what is broken is left out."""
+    from exx.errors import PluginError
+    from exx.plugins import KINDS, load_plugins
+
+    del ctx, param
+    registry, names = load_plugins(), set()
+    for kind in KINDS:
+        with contextlib.suppress(PluginError):  # a clash is told by exx plugins, not in the middle of a line
+            names |= registry.offers(kind).keys()
+    return sorted(name for name in names if name.startswith(incomplete))
 
 
 def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
