@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from exx_lab import lopsided
 from lab import SLUG, Lab, Told
 
 from exx.cli import main as main_module
 from exx.pipeline.phases import NAMES
-from exx.records import Request
+from exx.records import Request, RequestId
 from exx.state.files import read_json
 
 Cli = Callable[..., Told]
@@ -35,6 +36,31 @@ def test_a_run_prints_its_verdict_and_where_the_report_is(cli: Cli, lab: Lab) ->
     assert "run a in experiments/run_a" in told.err
     assert "  submit: 20 asked, 0 answered before (" in told.err
     assert phases(lab) == list(NAMES)
+
+
+def test_what_was_lost_is_told_after_the_verdict(cli: Cli, lab: Lab) -> None:
+    """One line when nothing was; else how many of what, in which arm, and what they could change; so does exx show."""
+    assert "Nothing was lost: all 20 planned answers came back and were scored." in cli("run", "--run-id", "a").out
+
+    def answer(request: Request) -> str | None:
+        asked = RequestId.decode(request.custom_id)
+        fails = (asked.condition, asked.item_id) in {("treatment", "i1"), ("treatment", "i4"), ("control", "i4")}
+        return None if fails else lopsided(request)
+
+    lab.answer = answer
+    told, shown = cli("run", "--run-id", "b", "--set", "cache=off"), cli("show", "b")
+    (trial,) = cli("show", "b", "--json").json["trials"]
+
+    for words in (told.out, shown.out):
+        assert "3 of 20 planned answers were lost: control 1 failed; treatment 2 failed." in words
+        assert "4 of 5 planned pairs can be compared; 1 lost the treatment's answer." in words
+        assert "4 of 5 planned pairs can be compared; 1 lost both." in words
+        assert (
+            "wherever the lost values (1 pair) had fallen, +50.0 points would lie between +40.0 and +60.0, and" in words
+        )
+    assert trial["integrity"]["is_whole"] is False
+    assert [one["p_value"] for one in trial["integrity"]["pairs"] if one["treatment"]] == [1.0]
+    assert {"guards", "caveats", "outcome", "sentence"} <= set(trial)
 
 
 def test_a_run_is_one_json_object(cli: Cli) -> None:

@@ -214,3 +214,49 @@ def test_an_answer_is_on_disk_when_add_returns(tmp_path: Path) -> None:
         finally:
             other.close()
         assert store._db.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def dear(number: int, tokens: int, name: str | None = None) -> Response:
+    """A failure that has to be paid for."""
+    return Response(key(number), None, error="broke off", usage=Usage(tokens, 1, 0, 1), request_id=name)
+
+
+def test_what_failed_attempts_took_stays_when_the_answer_comes(tmp_path: Path) -> None:
+    """Each attempt once, however often its row is read; those of others are not mine."""
+    with ResponseStore(tmp_path / "s", "run/trial") as store:
+        store.add([dear(1, 100, "x"), bad(2), good(3)])
+        store.add([dear(1, 100, "x")])
+        store.add([dear(1, 30, "y")])
+        store.add([good(1)])
+        assert store.get([key(1)])[key(1)].response == good(1)
+        assert sorted(usage.prompt_tokens for _, usage in store.attempts()) == [30, 100]
+        assert {name for name, _ in store.attempts()} == {key(1)}
+    with ResponseStore(tmp_path / "s", "run/other") as store:
+        assert list(store.attempts()) == []
+
+
+def test_what_a_run_has_bought_is_told_by_trial(tmp_path: Path) -> None:
+    """Answers and failed attempts of this run alone, by hand; of a run whose name begins with its own, nothing."""
+    for buyer, batch in (
+        ("run/one", [good(1), good(2), dear(3, 100)]),
+        ("run/two", [good(4)]),
+        ("run-2/one", [good(5)]),
+        ("ru/n", [good(6)]),
+    ):
+        with ResponseStore(tmp_path / "s", buyer) as store:
+            store.add(batch)
+    with ResponseStore(tmp_path / "s", "run/three") as store:
+        assert store.bought() == {"one": Usage(120, 5, 8, 1), "two": Usage(10, 2, 4, 0)}
+
+
+def test_rows_of_older_stores_are_read() -> None:
+    """Without precision, time and reasoning; or without reasoning alone. What is new comes back too."""
+    old = b'["yes","stop",10,2,4,"r","m",null]'
+    newer = b'["yes","stop",10,2,4,"r","m",null,"FP8",5.0]'
+
+    assert _decode(key(1), old) == Response(key(1), "yes", "stop", Usage(10, 2, 4), "r", "m")
+    assert _decode(key(1), newer).precision == "FP8"
+    assert _decode(key(1), newer).usage == Usage(10, 2, 4, 0)
+    thinking = Response(key(1), "yes", "stop", Usage(10, 9, 4, 7), "r", "m", None, "FP8", 5.0)
+    assert _decode(key(1), _encode(thinking)).usage.reasoning_tokens == 7
+    assert _decode(key(1), _encode(thinking)).answered_at == 5.0

@@ -168,3 +168,39 @@ def test_metrics_file_of_another_shape_is_refused(tmp_path):
 
     with pytest.raises(DataError, match=r"metrics\.json: must be a list of objects with name, title"):
         read_scores(path)
+
+
+def test_the_number_of_answers_and_their_spread_are_kept(tmp_path):
+    """Lopsided: five answers against two; a spread that is blank is not known, one of items left out is not kept."""
+    header = f"{HEADER},n_samples"
+    rows = [
+        *("d|1,open,control,0.0,0.4,0.5477,5", "d|1,open,treatment,0.0,0.5,0.7071,2"),
+        *("d|2,open,control,0.0,1,,1", "d|2,open,treatment,0.0,1,0,4"),
+        *("d|3,open,control,0.0,,,0", "d|3,open,treatment,0.0,1,0,3"),
+    ]
+    (block,) = blocks(write(tmp_path, *rows, header=header))
+    sample = block.samples["em"]
+
+    assert [counts.tolist() for counts in sample.replicates] == [[5, 1], [2, 4]]
+    assert sample.spreads[1].tolist() == [0.7071, 0.0]
+    assert sample.spreads[0][0] == 0.5477
+    assert np.isnan(sample.spreads[0][1])
+
+
+def test_one_answer_each_has_no_spread(tmp_path):
+    """With one answer per item nothing is read of spreads; without the column nothing is said of answers."""
+    rows = [row + ",1" for row in both("d|1", 0, 1)]
+    (block,) = blocks(write(tmp_path, *rows, header=f"{HEADER},n_samples"))
+    (silent,) = blocks(write(tmp_path, *both("d|1", 0, 1)))
+
+    assert [counts.tolist() for counts in block.samples["em"].replicates] == [[1], [1]]
+    assert block.samples["em"].spreads is None
+    assert (silent.samples["em"].replicates, silent.samples["em"].spreads) == (None, None)
+
+
+def test_a_broken_number_of_answers_is_refused(tmp_path):
+    """Half an answer is told with its line."""
+    rows = ["d|1,open,control,0.0,1,0,1", "d|1,open,treatment,0.0,1,0,1.5"]
+
+    with pytest.raises(DataError, match=r"line 3: n_samples 1\.5 is not a whole number"):
+        blocks(write(tmp_path, *rows, header=f"{HEADER},n_samples"))

@@ -369,6 +369,26 @@ def test_the_price_of_more_questions_is_told():
     assert "about 250 more questions (about $2.55 at this run's prices) would show the difference" in row.sentence
 
 
+def test_one_answer_for_several_comparisons_says_in_how_many():
+    """Better in one of two places is better, and never said as if it were so in both; a contradiction is mixed."""
+    better, unclear, worse = rows_of(
+        {
+            "a": entry(0.06, (0.02, 0.1), p=0.001, ci_90=[0.03, 0.09]),
+            "b": entry(0.01, (-0.06, 0.08), p=0.8, ci_90=[-0.05, 0.07]),
+            "c": entry(-0.06, (-0.1, -0.02), p=0.001, ci_90=[-0.09, -0.03]),
+        },
+        primary=("a", "b", "c"),
+    )
+
+    def said(*rows):
+        return Judgement(rows=rows, guards=[], integrity=Integrity(), caveats=[]).sentence
+
+    assert said(better) == "The treatment is better."
+    assert said(better, unclear) == "The treatment is better in 1 of 2 comparisons."
+    assert said(unclear, worse) == "The treatment is worse in 1 of 2 comparisons."
+    assert said(better, unclear, worse) == "The treatment is better in one respect and worse in another."
+
+
 def test_guards_hold_only_when_that_is_shown():
     """Worse, shown not to be worse, and neither: three answers, told with the worst that is left in."""
     rules = Rules(margin=0.01)

@@ -130,13 +130,28 @@ def test_the_report_shows_every_treatment_beside_the_control(lab: Lab, sweep: di
     _, report = both(lab)
 
     assert report.startswith("# Run a: 2 trials side by side\n")
-    assert report.count("\n## ") == 3 and "\n## Open-book, temperature 0\n" in report
+    assert report.count("\n## ") == 4 and "\n## Open-book, temperature 0\n" in report
     name = slug("sure").replace("_", r"\_")
     start, end = rf"| {name} | Exact match \* | 5 | 40.0 % | 100.0 % | +60.0 | ", " | 0.25 | 1.00 | cannot tell |"
     assert any(line.startswith(start) and line.endswith(end) for line in report.splitlines())
     assert f"- **{name}**: Under the treatment 100.0 % of the answers to 5 questions were right" in report
     assert "Every treatment is compared with the same control prompt." in report
     assert "SIMULATED" not in report
+
+
+def test_guards_and_a_figure_go_with_it(lab: Lab, sweep: dict[str, Any]) -> None:
+    """What must not get worse is told for each trial, and each place has a forest of its trials, described in words."""
+    lab.run(**{**sweep, "verdict": {"guards": ["em"], "primary": ["em"]}})
+    manifest, report = both(lab)
+    drawn = (lab.folder / "experiments" / "run_a" / "aggregate-open-t0.svg").read_text("utf-8")
+
+    told = [(row["trial"], row["metric"], row["address"]["type"], row["status"]) for row in manifest["guards"]]
+    assert sorted(told) == sorted(
+        (slug(name), "em", kind, "not shown") for name in ("sure", "never") for kind in ("open", "closed")
+    )
+    assert "(aggregate-open-t0.svg)" in report and "(aggregate-closed-t0.svg)" in report
+    assert f"{slug('sure')}: +60.0 (" in drawn and f"{slug('never')}: −40.0 (" in drawn
+    assert report.count(" | not shown | Exact match (") == 4
 
 
 def test_the_manifest_names_trials_and_results(lab: Lab, sweep: dict[str, Any]) -> None:

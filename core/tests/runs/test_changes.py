@@ -186,9 +186,10 @@ def test_a_dataset_that_had_to_be_fetched_is_not_prepared_twice(lab: Lab, monkey
 
 def test_a_price_for_batches_is_not_that_of_single_questions(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same answers from the store, asked the other way: the discount goes, so the costs are reckoned anew."""
-    single = Costs().inputs(lab.contexts()[0])
+    pricing = {"input_per_million": 1.0, "output_per_million": 2.0}
+    single = Costs().inputs(lab.contexts(pricing=pricing)[0])
     monkeypatch.setattr(FakeBackend, "batch", True, raising=False)
-    by_batch = Costs().inputs(lab.contexts()[0])
+    by_batch = Costs().inputs(lab.contexts(pricing=pricing)[0])
 
     assert {name for name in single if single[name] != by_batch[name]} == {"pricing"}
 

@@ -25,6 +25,7 @@ from exx.errors import UsageError
 
 if TYPE_CHECKING:
     from exx.experiment import Experiment
+    from exx.records import Price
 
 _file = click.Path(path_type=Path, dir_okay=False)
 _folder = click.Path(path_type=Path, file_okay=False)
@@ -32,11 +33,12 @@ _folder = click.Path(path_type=Path, file_okay=False)
 
 @frozen
 class _Scores:
-    """A score file to analyse: what to call it, where it is, and where its items are."""
+    """A score file to analyse: what to call it, where it is, where its items are, and whether its model is known."""
 
     title: str
     per_item_csv: Path
     prepared: Path | None
+    configured: bool = True
 
 
 @click.command("analyze")
@@ -68,7 +70,7 @@ def analyze_command(name: str, out_path: Path | None, as_json: bool, **given: An
             seed=experiment.config.stats.random_seed,
             stats_config=to_plain(experiment.config)["stats"],
             prepared=scores.prepared,
-            price=experiment.price,
+            price=_price(experiment, scores),
             primary=experiment.config.verdict.primary,
         )
     result = next(iter(made.values())) if len(made) == 1 else {"trials": made}
@@ -80,13 +82,23 @@ def analyze_command(name: str, out_path: Path | None, as_json: bool, **given: An
     emit_json(result)
 
 
+def _price(experiment: Experiment, scores: _Scores) -> Price | None:
+    """What the trial's model costs; of scores that belong to no trial, the config's first."""
+    if experiment.config.pricing is not None:
+        return experiment.price
+    if not scores.configured:
+        return None
+    models = {trial.slug: trial.model for trial in experiment.trials}
+    return experiment.priced(models.get(scores.title)).price
+
+
 def _asked(given: dict[str, Any]) -> tuple[Experiment, list[_Scores]]:
     config = given["config"] or given["config_option"]
     if (given["run_id"] is None) == (given["per_item_csv"] is None):
         raise UsageError("exx analyze needs --run-id or --per-item-csv, one of them")
     if given["run_id"] is None:
         path = config_path(given["config"], given["config_option"]) if config else None
-        scores = _Scores("scores", given["per_item_csv"], given["prepared_dir"])
+        scores = _Scores("scores", given["per_item_csv"], given["prepared_dir"], path is not None)
         return open_experiment(Asked(path, given["overrides"])), [scores]
     if config is not None:
         raise UsageError("a run is analysed with the config it was made with", hint="leave the config out")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from exx import __version__
-from exx.aggregate import Overview, TrialResults, overview, render
+from exx.aggregate import Overview, TrialResults, draw, overview, render
 from exx.config.dump import to_plain
 from exx.config.trials import Trial
 from exx.experiment import Bound
@@ -31,6 +31,7 @@ class Aggregate(FilePhase):
         """What the statistics of each trial are, how they are adjusted, and what the trials are."""
         config = ctx.experiment.config
         inputs = {f"trial {trial.slug}": digest([_about(ctx, trial), _made(ctx, trial)]) for trial in _trials(ctx)}
+        inputs |= {f"costs of {trial.slug}": digest(_costs(ctx, trial)) for trial in _trials(ctx)}
         inputs |= {
             "verdict": digest(to_plain(config)["verdict"]),
             "simulated": str(ctx.experiment.simulated),
@@ -39,14 +40,25 @@ class Aggregate(FilePhase):
         return inputs | {f"analysis {bound.name}": digest(bound.stamp()) for bound in _adjustments(ctx)}
 
     def run(self, ctx: TrialContext) -> Outcome:
-        """Write multi_trial_manifest.json and aggregate_report.md."""
+        """Write multi_trial_manifest.json, aggregate_report.md and, where matplotlib is installed, its figures."""
         trials = [TrialResults(slug=t.slug, about=_about(ctx, t), results=_results(ctx, t)) for t in _trials(ctx)]
         found = _judged(ctx, trials)
         manifest, report = ctx.run.folder / MANIFEST, ctx.run.folder / REPORT
         write_json(manifest, _manifest(ctx, found))
-        write_text(report, render(found, ctx.run.id))
+        figures = _drawn(found)
+        for name, svg in figures.items():
+            write_text(ctx.run.folder / name, svg)
+        write_text(report, render(found, ctx.run.id, figures))
         words = f"{len(trials)} trials, {found.size} primary hypotheses"
-        return Outcome(artifacts=[manifest, report], summary=words, details={"family": found.family, "m": found.size})
+        made = [manifest, report, *(ctx.run.folder / name for name in figures)]
+        return Outcome(artifacts=made, summary=words, details={"family": found.family, "m": found.size})
+
+
+def _drawn(found: Overview) -> dict[str, str]:
+    try:
+        return draw(found)
+    except ImportError:  # the figures are an extra; the table has the same numbers
+        return {}
 
 
 def _judged(ctx: TrialContext, trials: list[TrialResults]) -> Overview:
@@ -67,6 +79,7 @@ def _manifest(ctx: TrialContext, found: Overview) -> dict[str, Any]:
         "trials": [_entry(ctx, trial) for trial in _trials(ctx)],
         "family": {"name": found.family, "m": found.size},
         "verdict": [row.to_json() for row in found.rows],
+        "guards": [one.to_json() for one in found.guards],
     }
 
 
@@ -102,6 +115,12 @@ def _made(ctx: TrialContext, trial: Trial) -> dict[str, str]:
     if record is None or record.status != "done":
         return {}
     return {artifact.path: artifact.sha256 for artifact in record.artifacts if _is_made_from(artifact.path)}
+
+
+def _costs(ctx: TrialContext, trial: Trial) -> dict[str, str]:
+    """What the price is counted from, which is a guard too."""
+    record = Ledger.open(ctx.run.folder / trial.slug / "results" / "trial_manifest.json").stages.get("costs")
+    return {artifact.path: artifact.sha256 for artifact in record.artifacts} if record else {}
 
 
 def _is_made_from(path: str) -> bool:

@@ -1,4 +1,4 @@
-"""How long every prompt is, and what the treatment's is going to cost beside the control's, before anything is asked."""
+"""How long every prompt is, and what the treatment's costs beside the control's, before anything is asked."""
 
 from __future__ import annotations
 

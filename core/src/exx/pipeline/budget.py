@@ -86,7 +86,7 @@ class Budget:
     def refuse_all(self) -> None:
         """Refuse to ask what has no response, if all of it is expected to cost more than is left."""
         missing = chain.from_iterable(map(self._missing, all_chunks(self.ctx, self.items)))
-        self._refuse(self._expected(missing), 0.0)
+        self._refuse(self._expected(missing, self._lengths()), 0.0)
 
     def refuse_part(self, parts: Sequence[tuple[Part, Mapping[str, str]]]) -> None:
         """Refuse a part, the first of these, when it and those under way are expected to cost more than is left.
@@ -95,7 +95,8 @@ class Budget:
             parts: Parts with the rows of them that are asked, ``{custom_id: key}``.
         """
         self.paid = self._paid_by_run()
-        new, *others = (self._expected(JobRequests(part, dict(rows))) for part, rows in parts)
+        lengths = self._lengths()
+        new, *others = (self._expected(JobRequests(part, dict(rows)), lengths) for part, rows in parts)
         self._refuse(new, sum(expected for expected, _ in others))
 
     def _refuse(self, new: tuple[float, str], under_way: float) -> None:
@@ -115,9 +116,8 @@ class Budget:
         missing = set(self.store.missing([request.key for request in chunk]))
         return [request for request in chunk if request.key in missing]
 
-    def _expected(self, requests: Iterable[Request]) -> tuple[float, str]:
+    def _expected(self, requests: Iterable[Request], lengths: Mapping[Arm, float]) -> tuple[float, str]:
         """Dollars for these requests, and what the length of the answers was taken to be."""
-        lengths = self._lengths()
         tokenizer = tokenizer_for(self.ctx.trial.model)
         prompt, answers, assumed = 0, 0.0, False
         seen: set[str] = set()

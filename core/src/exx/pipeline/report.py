@@ -38,7 +38,9 @@ class Report(FilePhase):
     def run(self, ctx: TrialContext) -> Outcome:
         """Call each reporter."""
         paths = write_reports(ctx.experiment.reporters, ctx.results, ctx.reports, ctx.experiment.config)
-        return Outcome(artifacts=paths, summary=", ".join(path.name for path in paths))
+        named = [path.name for path in paths if path.suffix != ".svg"]
+        figures = len(paths) - len(named)
+        return Outcome(artifacts=paths, summary=", ".join([*named, *([f"{figures} figures"] if figures else [])]))
 
 
 def write_reports(reporters: Sequence[Bound], results: Path, reports: Path, config: Config | None) -> list[Path]:

@@ -36,7 +36,7 @@ class Score(FilePhase):
         return inputs | {f"scorer {bound.name}": digest(bound.stamp()) for bound in experiment.scorers}
 
     def run(self, ctx: TrialContext) -> Outcome:
-        """Write per_item_scores.csv, its Parquet twin, metrics.json and, if a detector judged anything, support.csv."""
+        """Write per_item_scores.csv, its Parquet twin, metrics.json, integrity.json, perhaps support.csv."""
         path = ctx.results / "per_item_scores.csv"
         summary = score_with(ctx.experiment, ctx.results / "predictions.csv", ctx.prepared, path, parquet=True)
         details: dict[str, Json] = {

@@ -19,8 +19,10 @@ from exx.interfaces import Detector, Scorer
 from exx.pipeline.items import without_collector
 from exx.pipeline.scoring_judge import Panel, Verdicts
 from exx.pipeline.scoring_read import CUT, FAILED, TRUNCATED, Predictions, read_items, read_predictions
+from exx.pipeline.scoring_states import Plan, integrity_of
 from exx.pipeline.scoring_write import Table, write_parquet, write_scores, write_support
 from exx.records import CONDITIONS, Metric
+from exx.state.files import write_json
 from exx.text.abstention import Abstention
 
 
@@ -69,7 +71,8 @@ def score_files(
     Args:
         pred_csv: predictions.csv; columns beyond the contract's are ignored.
         prepared_dir: Folder of open_book.jsonl and closed_book.jsonl.
-        out_csv: The score file to write; metrics.json comes beside it, and support.csv if the detector judged anything.
+        out_csv: The score file to write; metrics.json and integrity.json come beside it, and support.csv if the
+            detector judged anything.
         scorers: Everybody who may be asked.
         detector: Judges whether answers are supported by their passage; None leaves ``unsupported_rate`` blank.
         abstention: The rule of abstention; the default rule if None.
@@ -88,22 +91,30 @@ def score_files(
         panel = Panel(scorers, detector, fallback)
         keys, groups = [""] * len(found.texts), [""] * len(found.texts)
         items: Counter[str] = Counter()
-        for chunk in read_items(prepared_dir, found):
+        absent: Counter[tuple[str, str, bool]] = Counter()
+        unanswerable: set[int] = set()
+        for chunk in read_items(prepared_dir, found, absent):
             verdicts.judge(chunk, panel)
             for item, rows in chunk:
                 key, group = item.key, item.group or ""
+                if item.is_unanswerable:
+                    unanswerable.add(rows[0])
                 items[item.dataset] += 1
                 for row in rows:
                     keys[row] = key
                     groups[row] = group
         table = Table(found, keys, groups, panel.metrics(), verdicts.columns)
         written = write_scores(out_csv, table)
+        integrity = integrity_of(
+            Plan.of(found, unanswerable, absent), verdicts.abstained, table.metrics, verdicts.columns
+        )
+        write_json(out_csv.with_name("integrity.json"), integrity)
         support = out_csv.with_name("support.csv")
         if verdicts.support is None:
             support.unlink(missing_ok=True)  # one of an earlier scoring would be taken for this one's
         else:
             write_support(support, found, keys, verdicts.support)
-    artifacts = [out_csv, out_csv.with_name("metrics.json")]
+    artifacts = [out_csv, out_csv.with_name("metrics.json"), out_csv.with_name("integrity.json")]
     artifacts += [support] if verdicts.support is not None else []
     if parquet:
         artifacts.append(write_parquet(out_csv))

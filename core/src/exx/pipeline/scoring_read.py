@@ -187,8 +187,15 @@ def _refuse_repeats(found: Predictions) -> None:
             )
 
 
-def read_items(folder: Path, predictions: Predictions) -> Iterator[Chunk]:
+def read_items(
+    folder: Path, predictions: Predictions, absent: Counter[tuple[str, str, bool]] | None = None
+) -> Iterator[Chunk]:
     """Yield the prepared items that have predictions, with the rows of these, in chunks that fit into memory.
+
+    Args:
+        folder: Holds the prepared items.
+        predictions: The rows.
+        absent: Counts the items without predictions: by type, dataset, and whether they are unanswerable.
 
     Raises:
         DataError: A record that cannot be used or comes twice, with file and line; or, at the end, a prediction whose
@@ -206,6 +213,8 @@ def read_items(folder: Path, predictions: Predictions) -> Iterator[Chunk]:
             except (KeyError, TypeError) as cause:
                 raise DataError(path, "'id' and 'dataset' must be texts", line=number, hint=_PREPARED) from cause
             if rows is None:
+                if absent is not None:
+                    absent[kind, record["dataset"], record.get("is_unanswerable") is True] += 1
                 continue
             if used[rows[0]]:
                 raise DataError(path, f"a second item {record['dataset']}|{record['id']}", line=number, hint=_PREPARED)

@@ -17,11 +17,14 @@ from typing import Any
 from attrs import define, field
 
 from exx.integrity import STATES
+from exx.pipeline.items import FILES
 from exx.pipeline.scoring_judge import Column
 from exx.pipeline.scoring_read import CUT, FAILED, TRUNCATED, Predictions
 from exx.records import CONDITIONS, Metric
 
 ANSWERED, ABSTAINED, EMPTY, CUT_OFF, FAILURE, MISSING = STATES
+
+_BLANK = "blank"
 
 Kind = tuple[str, str, bool]
 """What decides which metrics an item has: type, dataset, and whether it is unanswerable."""
@@ -54,6 +57,7 @@ class Plan:
     def of(cls, predictions: Predictions, unanswerable: set[int], absent: Mapping[Kind, int]) -> Plan:
         """Work the plan out from the rows; ``absent`` may name more items than were asked."""
         asked = {key[:2] for key in predictions.rows_of}
+        order: dict[str, int] = {kind: rank for rank, kind in enumerate(FILES)}
         seen: dict[tuple[str, float], set[int]] = {}
         for slot in predictions.slots:
             seen.setdefault((slot.type, slot.temp), set()).add(slot.sample)
@@ -62,7 +66,7 @@ class Plan:
             unanswerable,
             {kind: count for kind, count in absent.items() if kind[:2] in asked},
             tuple(arm for arm in CONDITIONS if any(slot.condition == arm for slot in predictions.slots)),
-            {place: len(samples) for place, samples in sorted(seen.items(), key=lambda one: (one[0][1], one[0][0]))},
+            {place: len(seen[place]) for place in sorted(seen, key=lambda place: (place[1], order[place[0]]))},
             {row for row, state in enumerate(predictions.states) if state >= CUT},
         )
 
@@ -124,32 +128,37 @@ def _arms(plan: Plan, abstained: Sequence[bool]) -> list[dict[str, Any]]:
     for (_, dataset, _), rows in found.rows_of.items():
         for row in rows:
             dataset_of[row] = dataset
-    states = map(_state, found.states, found.texts, abstained)
-    counts: dict[tuple[str, float, str, str], Counter[str]] = {}
-    for (slot, dataset, state), count in Counter(zip(found.slot_of, dataset_of, states, strict=True)).items():
-        asked = found.slots[slot]
-        counts.setdefault((asked.type, asked.temp, dataset, asked.condition), Counter())[state] += count
-    blank = Counter((found.slot_of[row], dataset_of[row]) for row in plan.lost if found.states[row] == CUT)
+    counts = _states(found, dataset_of, abstained)
     items = plan.items()
-    arms = []
+    arms: list[dict[str, Any]] = []
     for (kind, temp), samples in plan.samples.items():
         for dataset in sorted(dataset for type_, dataset in items if type_ == kind):
+            planned = items[kind, dataset] * samples
             for arm in plan.arms:
-                seen = counts.get((kind, temp, dataset, arm), Counter())
-                planned = items[kind, dataset] * samples
-                told = {state: seen[state] for state in STATES} | {MISSING: planned - seen.total()}
-                cut = sum(
-                    count
-                    for (slot, name), count in blank.items()
-                    if name == dataset and _is_at(found.slots[slot], kind, temp, arm)
-                )
+                seen = counts.get((temp, kind, dataset, arm), Counter())
+                told = {state: seen[state] for state in STATES}
+                told[MISSING] = planned - sum(told.values())
                 place = {"temp": temp, "type": kind, "dataset": dataset, "condition": arm}
-                arms.append({**place, "items": items[kind, dataset], "planned": planned, **told, "blank": cut})
+                arms.append({**place, "items": items[kind, dataset], "planned": planned, **told, "blank": seen[_BLANK]})
     return arms
 
 
-def _is_at(slot: Any, kind: str, temp: float, arm: str) -> bool:
-    return bool((slot.type, slot.temp, slot.condition) == (kind, temp, arm))
+def _states(
+    found: Predictions, dataset_of: Sequence[str], abstained: Sequence[bool]
+) -> dict[tuple[float, str, str, str], Counter[str]]:
+    """Count the states by temperature, type, dataset and arm; those cut off before any text once more, as ``blank``."""
+    states = map(_state, found.states, found.texts, abstained)
+    counts: dict[tuple[float, str, str, str], Counter[str]] = {}
+    together = Counter(zip(found.slot_of, dataset_of, states, strict=True))
+    together.update(
+        (slot, dataset, _BLANK)
+        for slot, dataset, state in zip(found.slot_of, dataset_of, found.states, strict=True)
+        if state == CUT
+    )
+    for (slot, dataset, state), count in together.items():
+        asked = found.slots[slot]
+        counts.setdefault((asked.temp, asked.type, dataset, asked.condition), Counter())[state] += count
+    return counts
 
 
 def _state(became: int, text: str, abstained: bool) -> str:
@@ -204,7 +213,8 @@ class _Extremes:
 
     Attributes:
         whole: treatment − control of every whole pair.
-        partly: The same of pairs that lost a replicate; and with the lost values placed against, and for, the treatment.
+        partly: The same of pairs that lost a replicate; then with the lost values 1 under the control and 0 under the
+            treatment; then the other way round.
         gone: These extremes of pairs without a value in one arm, or in both.
     """
 
@@ -228,6 +238,12 @@ def _extremes(lost: set[int], cells: Sequence[_Cell], samples: int, column: Colu
     measured: set[Kind] = set()
     silent: Counter[Kind] = Counter()
     for kind, rows in cells:
+        if all(len(own) == samples and lost.isdisjoint(own) for own in rows):  # as nearly all are
+            before, after = (_value(own, column) for own in rows)
+            if before is not None and after is not None:
+                measured.add(kind)
+                found.whole.append(after - before)
+            continue
         (control, c_gone), (treatment, t_gone) = (_known(lost, own, samples, column) for own in rows)
         if not control and not treatment and c_gone == t_gone == samples:
             silent[kind] += 1
@@ -237,13 +253,19 @@ def _extremes(lost: set[int], cells: Sequence[_Cell], samples: int, column: Colu
             high = _mean(treatment, t_gone, 1.0) - _mean(control, c_gone, 0.0)
             if not control or not treatment:
                 found.gone.append((low, high))
-            elif c_gone or t_gone:
-                found.partly.append((_mean(treatment, 0, 0.0) - _mean(control, 0, 0.0), low, high))
             else:
-                found.whole.append(low)
+                found.partly.append((_mean(treatment, 0, 0.0) - _mean(control, 0, 0.0), low, high))
     # Where both arms are silent, the metric is taken as defined if it is for other items of the same kind.
     found.gone += [(-1.0, 1.0)] * sum(count for kind, count in silent.items() if kind in measured)
     return found
+
+
+def _value(rows: _Rows, column: Column) -> float | None:
+    """The mean of an arm that lost nothing; None where the metric is not defined."""
+    if len(rows) == 1:
+        return column[rows[0]]
+    values = [value for row in rows if (value := column[row]) is not None]
+    return fsum(values) / len(values) if values else None
 
 
 def _known(lost: set[int], rows: _Rows, samples: int, column: Column) -> tuple[list[float], int]:

@@ -18,7 +18,7 @@ from exx.paired import PairedBlock, Study, generator
 from exx.pipeline.statistics_default import PLACES
 from exx.pipeline.statistics_pair import pair
 from exx.pipeline.statistics_plain import jsonable, number
-from exx.pipeline.statistics_read import read_scores
+from exx.pipeline.statistics_read import Scores, read_scores
 from exx.records import Address, Finding, Json, Metric, Price
 
 if TYPE_CHECKING:
@@ -78,20 +78,38 @@ def compute(
         PluginError: An analysis failed, or answered with something that is no finding.
     """
     scores = read_scores(per_item_csv, metrics)
-    blocks = list(_with_parts(pair(scores)))
-    findings = _all(analyses, blocks, seed)
-    for bound in _at(analyses, "adjustment"):
-        findings = _adjust(bound, findings, primary)
-    config = dict(stats_config or {})
+    made = analyze_scores(scores, analyses, seed=seed, primary=primary, stats_config=stats_config)
     more: dict[str, Any] = {"folder": per_item_csv.parent, "prepared": prepared, "price": price, "primary": primary}
-    study = Study(blocks=blocks, seed=seed, stats=config, **more)
+    study = Study(blocks=made.blocks, seed=seed, stats=made.stats_config, **more)
+    artifacts = {bound.instance.artifact: _study(bound, study) for bound in _at(analyses, "study")}
+    return evolve(made, artifacts=artifacts, analyses=[bound.stamp() for bound in analyses])
+
+
+def analyze_scores(
+    scores: Scores,
+    analyses: Sequence[Bound],
+    *,
+    seed: int,
+    primary: Sequence[str] = ("em",),
+    stats_config: Mapping[str, Json] | None = None,
+) -> Statistics:
+    """Ask every analysis but those of whole trials about scores, wherever they are from; arguments as for ``compute``.
+
+    Raises:
+        DataError: An item has two rows in one arm at one temperature.
+        PluginError: An analysis failed, or answered with something that is no finding.
+    """
+    asked = [bound for bound in analyses if bound.instance.level != "study"]
+    blocks = list(_with_parts(pair(scores)))
+    findings = _all(asked, blocks, seed)
+    for bound in _at(asked, "adjustment"):
+        findings = _adjust(bound, findings, primary)
     return Statistics(
         blocks=blocks,
         findings=findings,
-        artifacts={bound.instance.artifact: _study(bound, study) for bound in _at(analyses, "study")},
         metrics=scores.metrics,
-        analyses=[bound.stamp() for bound in analyses],
-        stats_config=config,
+        analyses=[bound.stamp() for bound in asked],
+        stats_config=dict(stats_config or {}),
     )
 
 
