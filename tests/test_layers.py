@@ -18,7 +18,7 @@ import exx
 # The core from the bottom up. A module may import from the rows above it and from its own entry (`state` is
 # `state/*`), not from its neighbours in a row. The longest entry that fits a module counts.
 LAYERS = (
-    ("errors", "fault"),
+    ("compat", "errors", "fault"),
     ("lattice", "records", "spread"),
     ("config.paths", "downloads", "paired", "rows", "text", "wording"),
     ("answers", "drift", "hub", "interfaces", "observe", "plots", "reading", "responses", "state", "verdict"),
@@ -30,10 +30,10 @@ LAYERS = (
     ("diagnosis",),
     ("setup",),
     ("results",),
-    ("aggregate",),
+    ("aggregate", "gates"),
     ("pipeline",),
     ("runs",),
-    ("testing",),
+    ("notebook", "testing"),
     ("cli",),
     ("__main__",),
 )

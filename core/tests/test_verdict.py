@@ -7,6 +7,8 @@ from attrs import asdict
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exx.integrity import Integrity
+from exx.judgement import Judgement
 from exx.records import Address, Metric
 from exx.verdict import (
     Rules,

@@ -27,7 +27,7 @@ PAGES = [ROOT / "README.md", *sorted(p for p in DOCS.rglob("*.md") if "examples"
 
 _FENCED = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.M)
 # Beside exx, make, pip and pytest, what a command in the documentation may be.
-_SHELL = {".", "cat", "cd", "cp", "git", "ls", "mkdir"}
+_SHELL = {".", "cat", "cd", "cp", "git", "ls", "mkdir", "touch"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Block:
     @property
     def saved_as(self) -> str | None:
         """The file that the paragraph before the block says it is."""
-        names = re.findall(r"`([\w./]+\.(?:yaml|jsonl))`", self.before)
+        names = re.findall(r"`([\w./-]+\.(?:yaml|jsonl|csv|md|py|toml|txt))`", self.before)
         return names[-1] if names else None
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Transient,
     )
     from exx.hookspecs import hookimpl
+    from exx.integrity import Integrity
     from exx.interfaces import (
         Adjustment,
         BatchBackend,
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
         Scorer,
         StudyAnalysis,
     )
+    from exx.judgement import Judgement
     from exx.lattice import signed_sum_tail, signed_sum_tilt
+    from exx.notebook import LoadedRun, TableComparison, compare, load_run
     from exx.observe import Job, Run
     from exx.paired import PairedBlock, PairedSample, Study
     from exx.reading.fields import Fields, check_characters
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
         Json,
         Metric,
         Prediction,
+        Prerequisite,
         Price,
         PromptTexts,
         Provenance,
@@ -93,6 +97,7 @@ _HOMES = {
         "Transient",
     ),
     "hookspecs": ("hookimpl",),
+    "integrity": ("Integrity",),
     "interfaces": (
         "Adjustment",
         "BatchBackend",
@@ -109,7 +114,9 @@ _HOMES = {
         "Scorer",
         "StudyAnalysis",
     ),
+    "judgement": ("Judgement",),
     "lattice": ("signed_sum_tail", "signed_sum_tilt"),
+    "notebook": ("LoadedRun", "TableComparison", "compare", "load_run"),
     "observe": ("Job", "Run"),
     "paired": ("PairedBlock", "PairedSample", "Study"),
     "reading.fields": ("Fields", "check_characters"),
@@ -129,6 +136,7 @@ _HOMES = {
         "Json",
         "Metric",
         "Prediction",
+        "Prerequisite",
         "Price",
         "PromptTexts",
         "Provenance",
@@ -179,14 +187,17 @@ __all__ = [
     "Format",
     "GroundedAnswers",
     "HubFile",
+    "Integrity",
     "Item",
     "Job",
     "JobRow",
     "JobState",
     "JobStatus",
     "Json",
+    "Judgement",
     "Layout",
     "Loaded",
+    "LoadedRun",
     "Metric",
     "MetricAnalysis",
     "Obtained",
@@ -196,6 +207,7 @@ __all__ = [
     "PairedSample",
     "PluginError",
     "Prediction",
+    "Prerequisite",
     "Price",
     "PromptSet",
     "PromptTexts",
@@ -214,6 +226,7 @@ __all__ = [
     "Spread",
     "Study",
     "StudyAnalysis",
+    "TableComparison",
     "Throttled",
     "Transient",
     "UnusableRow",
@@ -221,10 +234,12 @@ __all__ = [
     "adopt",
     "best_f1",
     "check_characters",
+    "compare",
     "format_of",
     "hookimpl",
     "jobs_of_run",
     "load_results",
+    "load_run",
     "local_digest",
     "normalise_dpr",
     "normalise_orqa",

@@ -8,17 +8,18 @@ adjustment (Benjamini-Hochberg by default), and the verdicts are read off these 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import asdict, evolve, frozen
 
+from exx.plots import Interval, forest
 from exx.records import Address, Finding, Json
 from exx.results import Results
-from exx.verdict import Rules, VerdictRow, judged, render_table, table_header
+from exx.verdict import GuardRow, Rules, VerdictRow, judged, render_table, table_header
 from exx.wording import where
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#$])")
 _SEPARATOR = "\x1f"  # between a trial and a metric in a name that no metric has
 
 
@@ -55,6 +56,18 @@ class TrialRow:
 
 
 @frozen(kw_only=True)
+class TrialGuard:
+    """How a metric that must not get worse fared in a trial, judged within that trial."""
+
+    trial: str
+    guard: GuardRow
+
+    def to_json(self) -> dict[str, Json]:
+        """Plain data."""
+        return {"trial": self.trial, **asdict(self.guard)}
+
+
+@frozen(kw_only=True)
 class Overview:
     """All trials of a run side by side.
 
@@ -65,6 +78,7 @@ class Overview:
             adjusted.
         size: Hypotheses in the family; without an adjustment, how many were tested.
         simulated: The answers were made up by a dry run.
+        guards: The metrics that must not get worse, of each trial that has results.
     """
 
     trials: Sequence[TrialResults]
@@ -72,6 +86,7 @@ class Overview:
     family: str | None
     size: int
     simulated: bool
+    guards: Sequence[TrialGuard] = ()
 
     @property
     def places(self) -> list[Address]:
@@ -115,6 +130,12 @@ def overview(
         family=", ".join(sorted(family for family in families if family)) or None,
         size=len(adjusted) or tested,
         simulated=any(trial.results.simulated for trial in trials if trial.results),
+        guards=[
+            TrialGuard(trial=trial.slug, guard=guard)
+            for trial in trials
+            if trial.results
+            for guard in trial.results.guards()
+        ],
     )
 
 
@@ -125,7 +146,7 @@ def _hypotheses(trial: TrialResults, results: Results) -> Iterator[Finding]:
     """
     for finding in results.findings:
         if finding.metric in results.primary and finding.address.subgroup is None and finding.q_value is not None:
-            alone = {"q_value": None, "family": None, "reason": None, "default_for": {"p_value": 1}}
+            alone: dict[str, Any] = {"q_value": None, "family": None, "reason": None, "default_for": {"p_value": 1}}
             yield evolve(finding, metric=_name(trial, finding.metric), **alone)
 
 
@@ -143,15 +164,54 @@ def _judged(row: VerdictRow, finding: Finding | None, rules: Rules) -> VerdictRo
 # --- the report ------------------------------------------------------------------------------------------------------
 
 
-def render(overview: Overview, run_id: str) -> str:
-    """The overview as Markdown."""
+def draw(overview: Overview) -> dict[str, str]:
+    """Draw the trials' differences, a figure for each place: SVG by file name.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    return {
+        _figure(place): forest(rows, title=f"Differences by trial, {where(place)}", standalone=True)
+        for place in overview.places
+        if (rows := list(_intervals(overview, place)))
+    }
+
+
+def _figure(place: Address) -> str:
+    return f"aggregate-{place.type}-t{place.temp:g}.svg"
+
+
+def _intervals(overview: Overview, place: Address) -> Iterator[Interval]:
+    several = len({row.verdict.metric for row in overview.rows}) > 1
+    for row in overview.rows:
+        verdict = row.verdict
+        if verdict.address == place and verdict.difference is not None:
+            yield Interval(
+                label=f"{row.trial}: {verdict.title}" if several else row.trial,
+                estimate=verdict.difference,
+                low=verdict.low,
+                high=verdict.high,
+                clear=verdict.answer != "cannot tell",
+            )
+
+
+def render(overview: Overview, run_id: str, figures: Iterable[str] = ()) -> str:
+    """The overview as Markdown.
+
+    Args:
+        overview: What to show.
+        run_id: The run.
+        figures: Names of the files of ``draw`` that lie beside it.
+    """
+    drawn = set(figures)
     paragraphs = [f"# Run {_escape(run_id)}: {len(overview.trials)} trials side by side"]
     if overview.simulated:
         paragraphs.append("**SIMULATED: the answers were made up by a dry run; no model was asked.**")
     paragraphs += [_about_family(overview), _about_control(overview)]
     paragraphs += ["## Trials", _trials(overview)]
     for place in overview.places:
-        paragraphs += _place(overview, place)
+        paragraphs += _place(overview, place, drawn)
+    paragraphs += _guards(overview)
     missing = [trial.slug for trial in overview.trials if trial.results is None]
     if missing:
         paragraphs.append(f"No results yet: {', '.join(map(_escape, missing))}.")
@@ -205,7 +265,19 @@ def _trial(trial: TrialResults) -> list[str]:
     ]
 
 
-def _place(overview: Overview, place: Address) -> list[str]:
+def _guards(overview: Overview) -> list[str]:
+    """What must not get worse, trial by trial: a better answer is no good news if something else pays for it."""
+    if not overview.guards:
+        return []
+    rows = [[_escape(one.trial), one.guard.status, _escape(one.guard.sentence)] for one in overview.guards]
+    intro = (
+        "Each is judged within its own trial. *Held* means: shown not to be worse by more than the margin. *Not shown* "
+        "is no pass: it may have got worse."
+    )
+    return ["## What must not get worse", intro, _table(["Trial", "Status", "What was seen"], rows)]
+
+
+def _place(overview: Overview, place: Address, drawn: Container[str]) -> list[str]:
     rows = [row for row in overview.rows if row.verdict.address == place]
     metric, _, *header = table_header()
     cells = render_table([row.verdict for row in rows])
@@ -216,8 +288,11 @@ def _place(overview: Overview, place: Address) -> list[str]:
     sentences = [f"- **{_escape(row.trial)}**: {_escape(row.verdict.sentence)}" for row in rows]
     title = where(place)
     numbers = range(2, 9)
+    file = _figure(place)
+    alt = f"Differences by trial with their 95 % intervals, {title}; the table has the same numbers"
     return [
         f"## {title[:1].upper()}{title[1:]}",
+        *([f"![{_escape(alt)}]({file})"] if file in drawn else []),
         _table(["Trial", metric, *header], table, numbers),
         "\n".join(sentences),
     ]

@@ -27,9 +27,9 @@ def caveats(results: Results) -> list[str]:
         _intention,
         _unknown,
         _arms_unlike,
-        _failures,
+        _losses,
         _truncation,
-        _lost_pairs,
+        _values_missing,
         _size,
         _groups,
         _many_answers,
@@ -63,6 +63,15 @@ def _arms(results: Results) -> list[ArmCounts]:
     return results.arms if results.has("per_item_scores.csv") else []
 
 
+def _losses(results: Results) -> Iterator[str]:
+    """What was lost of the plan; where nobody counted it, what the score file and the statistics tell of it."""
+    integrity = results.integrity()
+    yield from integrity.losses
+    if not integrity.known:
+        yield from _failures(results)
+        yield from _lost_pairs(results)
+
+
 def _failures(results: Results) -> Iterator[str]:
     for place, arms in _by_arm(_arms(results)).items():
         failed = {arm: counts["failed"] for arm, counts in arms.items()}
@@ -75,8 +84,7 @@ def _failures(results: Results) -> Iterator[str]:
 
 
 def _truncation(results: Results) -> Iterator[str]:
-    for place, arms in _by_arm(_arms(results)).items():
-        shares = {arm: _share(counts, "truncated") for arm, counts in arms.items()}
+    for place, shares in _truncated(results).items():
         control, treatment = shares.get("control", 0.0), shares.get("treatment", 0.0)
         if abs(treatment - control) >= _UNEVEN:
             yield (
@@ -86,8 +94,21 @@ def _truncation(results: Results) -> Iterator[str]:
             )
 
 
+def _truncated(results: Results) -> dict[Address, dict[str, float]]:
+    """Share of the planned answers that was cut off, per place and arm; of the requests where no plan is known."""
+    integrity = results.integrity()
+    if not integrity.known:
+        places = _by_arm(_arms(results))
+        return {place: {arm: _share(n, "truncated") for arm, n in arms.items()} for place, arms in places.items()}
+    counts: dict[Address, dict[str, dict[str, int]]] = {}
+    for arm in integrity.arms:
+        own = counts.setdefault(arm.address, {}).setdefault(arm.condition, {"asked": 0, "truncated": 0})
+        own["asked"] += arm.planned
+        own["truncated"] += arm.truncated
+    return {place: {arm: _share(n, "truncated") for arm, n in arms.items()} for place, arms in counts.items()}
+
+
 def _lost_pairs(results: Results) -> Iterator[str]:
-    explained = {place: sum(arm["failed"] for arm in arms.values()) for place, arms in _by_arm(_arms(results)).items()}
     for block in results.blocks():
         alone = sum((block.content.get("n_unpaired") or {}).values())
         if alone:
@@ -95,6 +116,13 @@ def _lost_pairs(results: Results) -> Iterator[str]:
                 f"{_sentence(block.address)}: {alone:,} questions have an answer in one arm only and are left out; "
                 f"{block.content.get('n_items', 0):,} pairs remain."
             )
+
+
+def _values_missing(results: Results) -> Iterator[str]:
+    """Pairs that have answers, or should have, and yet no value; what failed or was lost is told elsewhere."""
+    explained = {place: sum(arm["failed"] for arm in arms.values()) for place, arms in _by_arm(_arms(results)).items()}
+    explained |= {pair.address: pair.lost for pair in results.integrity().pairs}
+    for block in results.blocks():
         for name in results.primary:
             missing = block.metrics.get(name, {}).get("n_missing") or 0
             if missing > explained.get(block.address, 0):

@@ -110,6 +110,12 @@ class OverBudget(RunError):
     """What would be submitted next is expected to cost more than the run may; or it has cost more already."""
 
 
+class GateFailed(ExxError):
+    """A run that is done and whose results are not what was asked of them (``--fail-if``)."""
+
+    exit_code = 4
+
+
 class StopRequested(ExxError):
     """The run was asked to stop and did so at a safe point; ``exx resume`` goes on there."""
 

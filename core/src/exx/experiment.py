@@ -149,9 +149,9 @@ class Experiment:
             day: The day whose price it is to be, for a listed one; default: today.
         """
         pricing = self.config.pricing
-        if model is None and pricing is None:
+        if pricing is None and model is None:
             model = self.trials[0].model
-        seller = Seller.of(self.backend.instance)
+        seller = None if pricing is not None else Seller.of(self.backend.instance)
         return find_price(model or "", pricing=pricing, batch=self.by_batch, seller=seller, day=day)
 
     def study(self, name: str) -> Bound:

@@ -6,6 +6,7 @@ with ``exx.hookimpl``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 
 hookspec = pluggy.HookspecMarker("exx")
 hookimpl = pluggy.HookimplMarker("exx")
+
+HOOKSPEC_VERSION = "1.0"
+"""The version of what is below: the first number goes up when an implementation may have to change, the second when a
+hook or an argument is added. A plugin's module may say which versions it was made for: ``exx_hookspec = ">=1,<2"``."""
+
+DEPRECATED: Mapping[str, str] = {}
+"""Hooks that are going to be removed, each with what to do instead; a plugin that implements one is warned by name."""
 
 
 class RegistrationSpecs:

@@ -107,6 +107,9 @@ class OnlineBackend(Protocol):
 
     A backend may also have ``requests_per_minute`` and ``tokens_per_minute``: no minute then sees more than that (of
     the tokens, as far as they can be told beforehand). Without them, or with None, there is no such limit.
+
+    A backend may also have ``price_provider``, the name that the price table has for who is paid (``fireworks``), or
+    ``base_url``, the address that is asked: by them a price is found that the config does not give.
     """
 
     name: ClassVar[str]

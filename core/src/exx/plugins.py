@@ -7,7 +7,8 @@ listed by ``exx plugins``, and only a look-up that fails because of it raises.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -15,8 +16,9 @@ from typing import Any
 import pluggy
 from attrs import define, field, frozen, has
 
+from exx.compat import accepts, wants_newer
 from exx.errors import PluginError, UsageError
-from exx.hookspecs import ObserverSpecs, RegistrationSpecs
+from exx.hookspecs import DEPRECATED, HOOKSPEC_VERSION, ObserverSpecs, RegistrationSpecs
 from exx.interfaces import PluginClass
 
 GROUP = "exx"
@@ -55,15 +57,43 @@ class Offer:
 
 @frozen
 class Broken:
-    """A plugin that could not be imported or registered."""
+    """A plugin that could not be imported or registered.
+
+    Attributes:
+        owner: Whose it is.
+        reason: Why.
+        state: ``broken``, or ``other version`` for one that was made for other hook specs.
+        fix: What helps; None: installing it again.
+    """
 
     owner: Owner
     reason: str
+    state: str = "broken"
+    fix: str | None = None
 
     def error(self) -> PluginError:
         """The exception to raise where this plugin would have been needed."""
-        hint = f"pip install --force-reinstall {self.owner.distribution}, or leave it out with EXX_PLUGINS"
+        fix = self.fix or f"pip install --force-reinstall {self.owner.distribution}"
+        hint = f"{fix}, or leave it out with EXX_PLUGINS"
         return PluginError(self.owner.entry_point, str(self.owner), self.reason, hint=hint)
+
+
+@frozen
+class Clash:
+    """A name that two plugins claim; the first of them was there before."""
+
+    offers: tuple[Offer, Offer]
+
+    def error(self) -> PluginError:
+        """The exception to raise for any look-up of this kind."""
+        first, second = self.offers
+        other, owner = first.owner, second.owner
+        return PluginError(
+            owner.entry_point,
+            str(owner),
+            f"{first.kind.replace('_', ' ')} {first.name!r} is also offered by {other.entry_point!r} ({other})",
+            hint=f"pip uninstall one of {owner.distribution} and {other.distribution}, or use EXX_PLUGINS",
+        )
 
 
 @define
@@ -74,7 +104,8 @@ class Registry:
     owners: dict[str, Owner] = field(factory=dict)
     broken: list[Broken] = field(factory=list)
     on_observer_error: Callable[[str], None] | None = None
-    _offers: dict[str, dict[str, Offer]] = field(factory=dict)
+    deprecations: list[str] = field(factory=list)
+    _offers: dict[str, tuple[dict[str, Offer], list[Clash]]] = field(factory=dict)
     _complained: set[tuple[str, str]] = field(factory=set)
 
     @classmethod
@@ -94,9 +125,21 @@ class Registry:
         Raises:
             PluginError: Two plugins claim one name.
         """
+        offers, clashes = self.survey(kind)
+        for clash in clashes:
+            raise clash.error()
+        return offers
+
+    def survey(self, kind: str) -> tuple[dict[str, Offer], Sequence[Clash]]:
+        """Every class offered for a kind, by name, and the names that two plugins claim; raises nothing."""
         if kind not in self._offers:
             self._offers[kind] = self._collect(kind)
         return self._offers[kind]
+
+    def hooks_of(self, owner: Owner) -> list[str]:
+        """Names of the hooks that a plugin implements."""
+        plugin = self.manager.get_plugin(owner.entry_point)
+        return sorted(caller.name for caller in (plugin and self.manager.get_hookcallers(plugin)) or ())
 
     def find(self, kind: str, name: str) -> Offer:
         """Look a plugin up by the word the config uses.
@@ -138,9 +181,16 @@ class Registry:
             self.broken.append(Broken(owner, str(cause)))
             return
         self.owners[owner.entry_point] = owner
+        for hook in DEPRECATED.keys() & set(self.hooks_of(owner) if DEPRECATED else ()):
+            words = (
+                f"plugin {owner.entry_point!r} ({owner}) implements {hook}, which will be removed: {DEPRECATED[hook]}"
+            )
+            self.deprecations.append(words)
+            warnings.warn(words, DeprecationWarning, stacklevel=2)
 
-    def _collect(self, kind: str) -> dict[str, Offer]:
+    def _collect(self, kind: str) -> tuple[dict[str, Offer], list[Clash]]:
         offers: dict[str, Offer] = {}
+        clashes: list[Clash] = []
         for owner, classes in self._registered(KINDS[kind]):
             for cls in classes:
                 name = getattr(cls, "name", None)
@@ -150,16 +200,12 @@ class Registry:
                 if not has(cls):
                     self.broken.append(Broken(owner, f"{cls!r} is not an attrs class, so it has no options"))
                     continue
+                offer = Offer(kind, name, cls, owner)
                 if name in offers:
-                    other = offers[name].owner
-                    raise PluginError(
-                        owner.entry_point,
-                        str(owner),
-                        f"{kind.replace('_', ' ')} {name!r} is also offered by {other.entry_point!r} ({other})",
-                        hint=f"pip uninstall one of {owner.distribution} and {other.distribution}, or use EXX_PLUGINS",
-                    )
-                offers[name] = Offer(kind, name, cls, owner)
-        return offers
+                    clashes.append(Clash((offers[name], offer)))
+                else:
+                    offers[name] = offer
+        return offers, clashes
 
     def _registered(self, hook: str) -> Iterable[tuple[Owner, list[PluginClass]]]:
         # One implementation at a time: pluggy's own call loop forgets which plugin an exception came from.
@@ -218,7 +264,28 @@ def _load(registry: Registry, entry: EntryPoint) -> None:
         if os.environ.get("EXX_TRACE"):
             raise registry.broken[-1].error() from cause
         return
+    misfit = _misfit(module, owner)
+    if misfit is not None:
+        registry.broken.append(misfit)
+        return
     registry._register(module, owner)
+
+
+def _misfit(module: object, owner: Owner) -> Broken | None:
+    """Why a plugin does not fit the hook specs of this exx, by what it says itself; None if it does."""
+    declared = getattr(module, "exx_hookspec", None)
+    if declared is None:
+        return None
+    try:
+        if accepts(declared, HOOKSPEC_VERSION):
+            return None
+        newer = wants_newer(declared, HOOKSPEC_VERSION)
+    except (TypeError, ValueError, AttributeError) as cause:
+        return Broken(owner, f"exx_hookspec: {cause}", fix=f"set exx_hookspec = '>=1,<2' in {owner.distribution}")
+    reason = f"was made for hook specs {declared}, and those of this exx are {HOOKSPEC_VERSION}"
+    return Broken(
+        owner, reason, "other version", f"pip install --upgrade {'exx-core' if newer else owner.distribution}"
+    )
 
 
 def _manager() -> pluggy.PluginManager:

@@ -163,6 +163,23 @@ class Usage:
         return self.prompt_tokens + self.completion_tokens
 
 
+@frozen
+class Prerequisite:
+    """What a backend needs from the machine it runs on; it says so in an optional method ``prerequisites()``.
+
+    Attributes:
+        kind: ``credential``: an environment variable; ``host``: a server that has to be reached.
+        name: The variable's name, or the server's address.
+        hint: What to do when it is not there.
+        required: Nothing works without it.
+    """
+
+    kind: Literal["credential", "host"]
+    name: str
+    hint: str
+    required: bool = True
+
+
 @frozen(kw_only=True)
 class Price:
     """What tokens cost, in US dollars per million.

@@ -30,6 +30,7 @@ CacheMode = Literal["reuse", "refresh", "off"]
 _LOOKUP = 500
 _PATIENCE = 60.0
 _SEAL = 8
+_FIRST, _LATER = 8, (None, None, 0)  # what every row has; and what stands for what a row of an older store lacks
 _OLDEST, _AHEAD = 946_684_800.0, 300.0  # a service's clock is believed from the year 2000 to five minutes from now
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS {table} (
@@ -282,7 +283,8 @@ def _encodable(text: str | None) -> str | None:
 
 def _decode(key: str, blob: bytes) -> Response:
     # Rows of older stores end early: they do not say when and how precisely a model answered, or how long it thought.
-    text, finish, prompt, completion, cached, request_id, model, error, *more = orjson.loads(blob)
-    precision, answered_at, reasoning = (*more, *(None, None, 0)[len(more) :])
+    whole: list[Any] = orjson.loads(blob)
+    whole += _LATER[len(whole) - _FIRST :]
+    text, finish, prompt, completion, cached, request_id, model, error, precision, answered_at, reasoning = whole
     usage = Usage(prompt, completion, cached, reasoning)
     return Response(key, text, finish, usage, request_id, model, error, precision, answered_at)

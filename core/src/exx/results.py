@@ -23,6 +23,9 @@ from exx.caveats import caveats
 from exx.config.schema import Config, Verdict
 from exx.drift import ArmAnswered, differences, read_answered
 from exx.errors import DataError
+from exx.integrity import FILE as INTEGRITY
+from exx.integrity import Integrity, Skipped, read_integrity, read_skipped
+from exx.judgement import Judgement
 from exx.methods import Method, describe
 from exx.records import Address, Finding, Json, Metric
 from exx.rows import read_columns
@@ -44,6 +47,8 @@ _MAKERS = {
     "metrics.json": "exx score --pred-csv results/predictions.csv --prepared-dir data/prepared --out-dir results",
     "findings.csv": "exx stats --per-item-csv results/per_item_scores.csv --out-path results/significance.json",
     "trial_manifest.json": "exx resume RUN_ID",
+    "integrity.json": "exx score --pred-csv results/predictions.csv --prepared-dir data/prepared --out-dir results",
+    "prepared_manifest.json": "exx prepare CONFIG",
 }
 _FINDING_COLUMNS = (
     "analysis",
@@ -103,6 +108,12 @@ class Results:
     def costs(self) -> Mapping[str, Any] | None:
         """costs.json; None when there is none."""
         return self._json("costs.json") if self.has("costs.json") else None
+
+    @cached_property
+    def studies(self) -> dict[str, dict[str, Any]]:
+        """What the study analyses made, by file name: the JSON objects in the folder that the core did not write."""
+        names = sorted(path.name for path in self.folder.glob("*.json") if path.name not in _MAKERS)
+        return {name: self._json(name) for name in names}
 
     @cached_property
     def manifest(self) -> Mapping[str, Any] | None:
@@ -263,6 +274,41 @@ class Results:
         asked = score.get("details", {}).get("scorers")
         return {name for names in asked.values() for name in names} if asked else None
 
+    def integrity(self) -> Integrity:
+        """How every planned answer ended, whether one arm lost more, and what the lost ones could change.
+
+        Raises:
+            DataError: integrity.json is damaged.
+        """
+        skipped = self._skipped()
+        if not self.has(INTEGRITY):
+            return Integrity(skipped=skipped, reason=f"{INTEGRITY} is not at hand")
+        content = self._json(INTEGRITY)
+        try:
+            return read_integrity(content, self.verdict(), self.rules, skipped)
+        except (KeyError, TypeError, AttributeError) as cause:
+            raise self._damaged(INTEGRITY, f"does not hold the states of the answers ({cause!r})") from cause
+
+    def _skipped(self) -> list[Skipped]:
+        path = self.prepared / "prepared_manifest.json" if self.prepared else None
+        if path is None or not path.is_file():
+            return []
+        try:
+            return read_skipped(orjson.loads(path.read_bytes()))
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as cause:
+            hint = f"{_MAKERS[path.name]} makes it anew"
+            raise DataError(path, f"does not say what was skipped ({cause!r})", hint=hint) from cause
+
+    def judgement(self) -> Judgement:
+        """The verdict, its guards, what was lost, and what could be wrong, in one object."""
+        return Judgement(
+            rows=self.verdict(),
+            guards=self.guards(),
+            integrity=self.integrity(),
+            caveats=self.caveats(),
+            simulated=self.simulated,
+        )
+
     def caveats(self) -> list[str]:
         """What could be wrong with the verdict, in words, the weightiest first."""
         return caveats(self)
@@ -280,7 +326,7 @@ class Results:
         try:
             content = orjson.loads(path.read_bytes())
         except FileNotFoundError as cause:
-            raise DataError(path, "no such file", hint=f"{_MAKERS[name]} makes it") from cause
+            raise DataError(path, "no such file", hint=f"{_maker(name)} makes it") from cause
         except OSError as cause:
             raise DataError(path, f"cannot be read: {cause.strerror or cause}") from cause
         except orjson.JSONDecodeError as cause:
@@ -290,7 +336,7 @@ class Results:
         return content  # type: ignore[no-any-return]
 
     def _damaged(self, name: str, reason: str) -> DataError:
-        return DataError(self.folder / name, reason, hint=f"{_MAKERS[name]} makes it anew")
+        return DataError(self.folder / name, reason, hint=f"{_maker(name)} makes it anew")
 
     def _findings_csv(self) -> Iterator[Finding]:
         path, hint = self.folder / "findings.csv", f"{_MAKERS['findings.csv']} makes it anew"
@@ -307,6 +353,10 @@ class Results:
                 for analysis, said in entry.items():
                     if isinstance(said, dict) and "n" in said:
                         yield _nested(analysis, metric, block.address, said)
+
+
+def _maker(name: str) -> str:
+    return _MAKERS.get(name, "exx analyze NAME --per-item-csv results/per_item_scores.csv")
 
 
 def rules_of(verdict: Verdict) -> Rules:

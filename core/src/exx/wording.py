@@ -5,7 +5,17 @@ Rates are per cent with one decimal, differences percentage points with their si
 
 from __future__ import annotations
 
+import re
+
 from exx.records import Address
+
+# Control characters (terminal escapes begin with one) and the marks that reorder or hide text.
+UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """Text without anything that a terminal would obey instead of show, or that reorders what stands around it."""
+    return UNSAFE.sub("\ufffd", text)
 
 
 def percent(rate: float | None) -> str:

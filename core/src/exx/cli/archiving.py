@@ -8,7 +8,7 @@ from typing import Any
 import click
 from attrs import asdict
 
-from exx.cli.common import debug_option, experiments_option, json_option
+from exx.cli.common import complete_runs, debug_option, experiments_option, json_option
 from exx.cli.show import emit_json, note, say, size_words, table
 from exx.errors import UsageError
 from exx.pipeline.phases import NAMES
@@ -20,7 +20,7 @@ _archive = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @click.command("archive")
-@click.argument("run_id", required=False)
+@click.argument("run_id", required=False, shell_complete=complete_runs)
 @click.option("--format", "kind", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="The archive; default: beside the run's folder.")
 @click.option("--remove", is_flag=True, help="Remove the run's folder once the archive was read back and compared.")

@@ -22,6 +22,7 @@ from exx.errors import UsageError
 
 if TYPE_CHECKING:
     from exx.experiment import Experiment
+    from exx.prices import Priced
 
 _file = click.Path(path_type=Path, dir_okay=False)
 _folder = click.Path(path_type=Path, file_okay=False)
@@ -86,7 +87,9 @@ def stats_command(per_item_csv: Path | None, out_path: Path | None, **given: Any
 
     assert per_item_csv is not None
     assert out_path is not None
-    count, _ = stats_with(_experiment(given), per_item_csv, out_path)
+    experiment = _experiment(given)
+    price = experiment.price if _config(given) else None
+    count, _ = stats_with(experiment, per_item_csv, out_path, price=price)
     _done(given, {"findings": count, "significance": str(out_path)}, f"{count} findings in {out_path}")
 
 
@@ -103,9 +106,7 @@ def costs_command(pred_csv: Path | None, out_path: Path | None, **given: Any) ->
 
     assert pred_csv is not None
     assert out_path is not None
-    config = _experiment(given).config
-    # On bare files nobody knows which backend answered; the config says whether the batch price applied.
-    costs = compute_costs(pred_csv, pricing=config.pricing, batch=config.use_batch_api)
+    costs = compute_costs(pred_csv, priced=_priced(given, pred_csv))
     write_json(out_path, costs)
     _done(given, costs, f"costs in {out_path}")
 
@@ -155,6 +156,26 @@ def _config(given: dict[str, Any]) -> Path | None:
 
 def _experiment(given: dict[str, Any]) -> Experiment:
     return open_experiment(Asked(_config(given), given["overrides"]))
+
+
+def _priced(given: dict[str, Any], predictions: Path) -> Priced:
+    """The price of the model that answered: as the table names it, or as the config does."""
+    from exx.costs import models_in
+    from exx.prices import find_price
+
+    experiment = _experiment(given)
+    config, answered = experiment.config, models_in(predictions)
+    if len(answered) > 1 and config.pricing is None:
+        raise UsageError(
+            f"{predictions} holds answers of {len(answered)} models, whose prices differ: {', '.join(answered)}",
+            hint="set pricing in the config, or split the file",
+        )
+    model = answered[0] if answered else ""
+    if _config(given) is None:
+        # Nobody knows which backend answered; the config's default says whether the batch price applied.
+        return find_price(model, pricing=config.pricing, batch=config.use_batch_api and config.pricing is not None)
+    priced = experiment.priced()
+    return priced if priced.price is not None or not model else experiment.priced(model)
 
 
 def _done(given: dict[str, Any], result: dict[str, Any], words: str) -> None:

@@ -14,14 +14,18 @@ from exx import __version__
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+    from click.shell_completion import CompletionItem
+
 _COMMANDS = {
     "run": ("running", "Run an experiment, all phases; prints the verdict."),
     "plan": ("running", "Show what a run would do, and why; asks no model."),
     "resume": ("running", "Go on with a run that was stopped or killed."),
+    "audit": ("auditing", "Measure every prompt, and price the treatment's; asks no model."),
     "validate": ("running", "Check a config, its plugins and its prompts."),
     "status": ("runs", "Show how far a run is."),
     "list": ("runs", "List the runs of an experiments folder."),
     "show": ("runs", "Show what a run asked and what came of it."),
+    "compare": ("comparing", "Compare two runs on the items that both have."),
     "stop": ("runs", "Ask a run to stop at the next safe point."),
     "archive": ("archiving", "Pack a finished run into one checksummed file; check or unpack one."),
     "clean": ("archiving", "List what can be removed, and remove it with --yes."),
@@ -36,6 +40,10 @@ _COMMANDS = {
     "report": ("files", "Phase, or on a folder: write the reports."),
     "analyze": ("studies", "Run one study analysis on a run or a score file."),
     "plugins": ("plugins", "List the installed plugins, or show one."),
+    "init": ("setting_up", "Start an experiment in a folder."),
+    "schema": ("setting_up", "Print the JSON Schema of a config, for editors."),
+    "doctor": ("setting_up", "Look at the set-up, and say what is missing."),
+    "completion": ("setting_up", "Print the script that completes words in a shell."),
 }
 
 
@@ -81,6 +89,15 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"no command {args[0]!r}" + (f"; did you mean {near[0]!r}?" if near else ""), ctx)
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name without importing any command."""
+        from click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        known = {name: words for name, (_, words) in _COMMANDS.items()} | dict.fromkeys(self.extra, "")
+        return [CompletionItem(name, help=words) for name, words in known.items() if name.startswith(incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
@@ -110,7 +127,7 @@ def run(args: list[str]) -> int:
     """Run the command line.
 
     Returns:
-        0 done; 1 it failed; 2 usage or configuration; 3 stopped on request, can be resumed.
+        0 done; 1 it failed; 2 usage or configuration; 3 stopped on request, can be resumed; 4 a gate failed.
     """
     from exx.errors import ExxError
 

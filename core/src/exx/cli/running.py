@@ -9,6 +9,7 @@ import click
 
 from exx.cli.common import (
     Asked,
+    complete_runs,
     config_argument,
     config_path,
     debug_option,
@@ -19,6 +20,7 @@ from exx.cli.common import (
     options,
     set_option,
 )
+from exx.cli.gating import Gating, gate_options
 from exx.cli.show import emit_json, say
 from exx.errors import UsageError
 
@@ -31,12 +33,19 @@ _phase = options(
 _jobs_option = click.option(
     "--max-concurrent-jobs", type=_count, help="Most jobs under way at a batch service at once; may change on a resume."
 )
+_cost_option = click.option(
+    "--max-cost",
+    type=click.FloatRange(min=0.0),
+    metavar="USD",
+    help="Submit nothing that is expected to take the run beyond this; may change on a resume.",
+)
 _limits = options(
     click.option("--limit-items", type=_count, help="First N items of each dataset, in their prepared order."),
     click.option("--parts-per-dataset", type=_count, help="Split each input into N parts."),
     click.option("--lines-per-part", type=_count, help="Split each input into parts of at most N requests."),
     click.option("--condition", type=click.Choice(["control", "treatment", "both"]), default="both", show_default=True),
     _jobs_option,
+    _cost_option,
 )
 _run_options = options(
     config_argument,
@@ -52,6 +61,7 @@ _run_options = options(
     click.option("--skip-build", is_flag=True, help="Leave the requests as they are."),
     click.option("--archive", is_flag=True, help="Pack the finished run into one checksummed file."),
     click.option("--force", is_flag=True, help="Redo what is done; or accept changed settings, or another's lock."),
+    gate_options,
     set_option,
     json_option,
     click.option("--quiet", is_flag=True, help="No progress display."),
@@ -72,6 +82,7 @@ def run_command(**given: Any) -> None:
 def _run(given: dict[str, Any]) -> None:
     from exx.cli.session import Session
 
+    gating = Gating.of(given)
     asked = Asked(
         config_path(given["config"], given["config_option"]),
         given["overrides"],
@@ -85,6 +96,7 @@ def _run(given: dict[str, Any]) -> None:
         raise UsageError("--resume needs --run-id", hint="exx list shows the runs; exx resume RUN_ID needs no config")
     start = Session.of_phase if given.get("as_started") else Session.from_options
     session = start(open_experiment(asked), given)
+    session.take_gates(gating)
     if given["plan_only"]:
         session.show_plan(given["as_json"])
     else:
@@ -100,11 +112,13 @@ def plan_command(**given: Any) -> None:
 
 
 @click.command("resume")
-@click.argument("run_id")
+@click.argument("run_id", shell_complete=complete_runs)
 @click.option("--experiments-dir", type=click.Path(path_type=Path), default=Path("experiments"), show_default=True)
 @click.option("--force", is_flag=True, help="Redo phases that are done; or take over another's lock.")
 @_phase
 @_jobs_option
+@_cost_option
+@gate_options
 @json_option
 @click.option("--quiet", is_flag=True, help="No progress display.")
 @debug_option
@@ -112,7 +126,9 @@ def resume_command(run_id: str, experiments_dir: Path, as_json: bool, quiet: boo
     """Go on with a run exactly where it was stopped or killed, with the settings it was started with."""
     from exx.cli.session import Session
 
+    gating = Gating.of(given)
     session = Session.from_run(run_id, experiments_dir, given)
+    session.take_gates(gating)
     session.run(quiet=quiet or as_json, as_json=as_json)
 
 

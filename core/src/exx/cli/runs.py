@@ -43,8 +43,8 @@ def status_command(run_id: str | None, experiments_dir: Path, as_json: bool) -> 
         keys = ("created_at", "started_at", "finished_at", "last_error", "simulated")
         phases = [dict(zip(columns, row, strict=True)) for row in rows]
         about = {"run_id": run.id, "status": run.status, **{key: state.get(key) for key in keys}}
-        jobs = [asdict(job) for job in job_rows(run)]
-        emit_json(about | live_json(run) | {"folder": str(run.path), "phases": phases, "jobs": jobs})
+        more = {"folder": str(run.path), "phases": phases, "jobs": [asdict(job) for job in job_rows(run)]}
+        emit_json(about | live_json(run) | more)
         return
     who = who_words(run)
     say(f"run {run.id}: {run.status}, started {state.get('started_at')}" + (f", {who}" if who else ""))

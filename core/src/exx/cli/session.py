@@ -8,10 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from attrs import asdict, define, evolve
+from attrs import asdict, define, evolve, field
 
 from exx.cli.archiving import archive_finished, archived_json, archived_words
 from exx.cli.common import load_environment
+from exx.cli.gating import Gating, gates_json, refuse, show_gates
 from exx.cli.progress import make_progress
 from exx.cli.show import emit_json, note, say, say_paragraph, table
 from exx.config.load import build_config
@@ -27,6 +28,7 @@ from exx.pipeline.describe import notes_of, table_of
 from exx.pipeline.estimate import estimate
 from exx.pipeline.orchestrator import Orchestrator
 from exx.pipeline.phases import choose
+from exx.pipeline.scoring_judge import CORE_METRICS
 from exx.plugins import load_plugins
 from exx.records import CONDITIONS
 from exx.results import Results, load_results
@@ -43,6 +45,7 @@ class Session:
     """One invocation of ``exx run``, ``exx plan`` or ``exx resume``."""
 
     orchestrator: Orchestrator
+    gating: Gating = field(factory=Gating)
 
     @classmethod
     def from_options(cls, experiment: Experiment, given: Mapping[str, Any]) -> Session:
@@ -56,6 +59,7 @@ class Session:
             parts_per_dataset=given["parts_per_dataset"],
             lines_per_part=given["lines_per_part"],
             max_concurrent_jobs=given["max_concurrent_jobs"],
+            max_cost=given["max_cost"],
         )
         skip = tuple(name for name in ("prepare", "build") if given[f"skip_{name}"])
         phases = choose(given["only_step"], given["from_step"], given["to_step"], skip)
@@ -124,10 +128,23 @@ class Session:
         for line in expected.words():
             say(line)
 
+    def take_gates(self, gating: Gating) -> None:
+        """Let gates decide the exit status.
+
+        Raises:
+            UsageError: A gate is about a metric that no scorer measures.
+        """
+        if gating.gates:
+            scorers = self.orchestrator.experiment.scorers
+            measured = [metric.name for scorer in scorers for metric in scorer.instance.metrics]
+            gating.check_names([*measured, *(metric.name for metric in CORE_METRICS)])
+        self.gating = gating
+
     def run(self, *, quiet: bool, as_json: bool, archive: bool = False) -> None:
         """Do the work, then print the verdict and where the report is; perhaps archive it all."""
         orchestrator = self.orchestrator
         orchestrator.experiment.check()
+        self._check_budget()
         stop = StopSignal(orchestrator.folder)
         registry = orchestrator.experiment.registry
         registry.on_observer_error = note
@@ -139,9 +156,18 @@ class Session:
         for warning in orchestrator.warnings:
             note(f"note: {warning}")
         archived = archive_finished(orchestrator.folder) if archive else None
+        if not as_json:
+            self._show_all(contexts, archived)
+        judged = self.gating.judge({ctx.trial.slug: _results(ctx) for ctx in contexts})
         if as_json:
-            emit_json(self._as_json(contexts, archived))
-            return
+            gates = {"gates": gates_json(judged)} if self.gating.asked else {}
+            emit_json(self._as_json(contexts, archived) | gates)
+        else:
+            show_gates(judged)
+        refuse(judged)
+
+    def _show_all(self, contexts: Sequence[TrialContext], archived: Archived | None) -> None:
+        orchestrator = self.orchestrator
         if self._only_prepared:
             show_prepared(self._prepared())
         for ctx in contexts:
@@ -150,6 +176,19 @@ class Session:
             say(f"all trials side by side: {orchestrator.folder / OVERVIEW}")
         if archived is not None:
             say(archived_words(archived, RunFolder(orchestrator.folder)))
+
+    def _check_budget(self) -> None:
+        """Refuse a limit of dollars where nobody knows what a token costs.
+
+        Raises:
+            UsageError: A trial's model has no price.
+        """
+        if self.orchestrator.options.max_cost is None:
+            return
+        for ctx in self.orchestrator.contexts(StopSignal(self.orchestrator.folder)):
+            if ctx.priced.price is None:
+                hint = "set pricing in the config, or leave --max-cost out"
+                raise UsageError(f"--max-cost cannot be held: {ctx.priced.reason}", hint=hint)
 
     def _as_json(self, contexts: Sequence[TrialContext], archived: Archived | None) -> dict[str, Any]:
         run = self.orchestrator.run
@@ -180,8 +219,8 @@ class Session:
     def _shown(self, ctx: TrialContext) -> dict[str, Any]:
         reports = [str(path) for path in sorted(ctx.reports.glob("*"))] if ctx.reports.is_dir() else []
         results = _results(ctx)
-        verdict = [asdict(row) for row in results.verdict()] if results else []
-        return {"slug": ctx.trial.slug, "results": str(ctx.results), "reports": reports, "verdict": verdict}
+        judged = results.judgement().to_json() if results else {"verdict": []}
+        return {"slug": ctx.trial.slug, "results": str(ctx.results), "reports": reports, **judged}
 
     def _show(self, ctx: TrialContext, *, several: bool) -> None:
         results = _results(ctx)
@@ -189,8 +228,9 @@ class Session:
             if several:
                 say(f"\n{ctx.trial.slug}")
             show_verdict(results)
-        for path in sorted(ctx.reports.glob("*.md")) if ctx.reports.is_dir() else ():
-            say(f"report: {path}")
+        for kind in ("*.md", "*.html"):
+            for path in sorted(ctx.reports.glob(kind)):
+                say(f"report: {path}")
 
 
 def _results(ctx: TrialContext) -> Results | None:
@@ -208,7 +248,7 @@ def show_prepared(manifest: Mapping[str, Any]) -> None:
 
 
 def show_verdict(results: Results) -> None:
-    """Print the verdict table, and a sentence per primary metric."""
+    """Print the verdict table, a sentence per primary metric, then the guards and what was lost."""
     if results.simulated:
         say("SIMULATED: the backend dry_run made up these answers; no model was asked.")
     header, *rows = results.verdict_table()
@@ -217,6 +257,13 @@ def show_verdict(results: Results) -> None:
         if row.primary:
             place = where(row.address)
             say_paragraph(f"{place[:1].upper()}{place[1:]}: {row.sentence}")
+    guards = results.guards()
+    for guard in guards:
+        say(f"Guard {guard.status}: {guard.sentence}")
+    if guards:
+        say("")
+    for sentence in results.integrity().sentences:
+        say_paragraph(sentence)
     for sentence in results.arms_unlike():
         say_paragraph(f"Mind: {sentence}")
 
@@ -238,9 +285,9 @@ def _started_with(known: Mapping[str, Any]) -> tuple[RunOptions, Narrowing]:
 
 
 def _with_jobs(options: RunOptions, given: Mapping[str, Any]) -> RunOptions:
-    """How many jobs run at once is the one thing that may be another when a run goes on."""
-    limit = given.get("max_concurrent_jobs")
-    return evolve(options, max_concurrent_jobs=limit) if limit else options
+    """How many jobs run at once, and what it all may cost, may be others when a run goes on."""
+    changes = {name: given[name] for name in ("max_concurrent_jobs", "max_cost") if given.get(name) is not None}
+    return evolve(options, **changes)
 
 
 def _tuples(plain: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -12,13 +11,9 @@ from typing import Any
 import click
 import orjson
 
-# Control characters (terminal escapes begin with one) and the marks that reorder or hide text.
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+from exx.wording import UNSAFE, clean
 
-
-def clean(text: str) -> str:
-    """Text without anything that a terminal would obey instead of show."""
-    return _UNSAFE.sub("\ufffd", text)
+__all__ = ["clean", "emit_json", "note", "say", "say_paragraph", "size_words", "table"]
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[int] = ()) -> None:
@@ -56,7 +51,7 @@ def size_words(size: int) -> str:
 def emit_json(value: Any) -> None:
     """Print one JSON object on stdout; what a terminal would obey is escaped, as JSON allows."""
     text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
-    sys.stdout.write(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    sys.stdout.write(UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def say(text: str) -> None:

@@ -7,12 +7,13 @@ a crash between two of these the id finds the job again, so nothing is submitted
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from math import inf
 
 from attrs import define, evolve, field
 
-from exx.errors import BackendError, DataError, QuotaReached, StopRequested, Transient
+from exx.errors import BackendError, DataError, OverBudget, QuotaReached, StopRequested, Transient
 from exx.fault import point
 from exx.interfaces import BatchService
 from exx.jobs.book import JobBook, JobRecord
@@ -57,6 +58,7 @@ class JobQueue:
         check_stop: Raises to stop.
         told: Called with a job's record after each change of it was saved.
         progress: Called with the number of requests that are through.
+        afford: Called before a submission with the part and its rows, and those under way; raises if it is too dear.
         clock: The time.
     """
 
@@ -67,6 +69,7 @@ class JobQueue:
     check_stop: Callable[[], None]
     told: Callable[[JobRecord], None] = field(default=lambda _: None)
     progress: Callable[[int], None] = field(default=lambda _: None)
+    afford: Callable[[Sequence[tuple[Part, Mapping[str, str]]]], None] = field(default=lambda _: None)
     clock: Clock = field(factory=Clock)
     started: int = field(default=0, init=False)
     _open: dict[str, _Open] = field(factory=dict, init=False)
@@ -162,11 +165,19 @@ class JobQueue:
             except QuotaReached as cause:
                 self._waiting.appendleft(part)
                 self._pause(part, cause)
+            except OverBudget:
+                self._waiting.appendleft(part)
+                if not self._open:
+                    raise
+                self._paused_until = inf  # until a job has ended: it may have cost less than was expected
 
     def _submit(self, part: Part) -> None:
         rows = self._rows_to_ask(part)
         if not rows:
             return
+        jobs = [job for job in self._open.values() if job.record.place in self._parts]
+        under_way = [(self._parts[job.record.place], job.rows) for job in jobs]
+        self.afford([(part, rows), *under_way])
         record = self._intend(part, rows)
         self._create(record, part, rows)
         self._refusals = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from attrs import asdict, frozen
+from attrs import frozen
 
 from exx.errors import ExxError
 from exx.records import Json
@@ -145,7 +145,7 @@ def _describe_trial(run: RunFolder, slug: str) -> dict[str, Json]:
     return {
         "slug": slug,
         **{key: manifest.get(key) for key in asked},
-        "verdict": [asdict(row) for row in results.verdict()] if results else [],
+        **(results.judgement().to_json() if results else {"verdict": []}),
         "usage": {**{key: total[key] for key in _USAGE}, "tokens": total["tokens"], "usd": total["usd"]}
         if total
         else None,

@@ -1,16 +1,35 @@
-"""Fakes for tests: a dataset, a prompt set and a backend that need nothing and remember what they were asked."""
+"""Fakes for tests, one of every kind that a run needs: they need nothing, and remember what they were asked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from attrs import define, field, frozen
 
 from exx.hookspecs import hookimpl
 from exx.interfaces import Loaded, PluginClass
-from exx.records import Item, Json, PromptTexts, Provenance, Request, Response, Usage
+from exx.records import (
+    AnsweredItem,
+    Finding,
+    GroundedAnswers,
+    Item,
+    Json,
+    Metric,
+    PromptTexts,
+    Provenance,
+    Request,
+    RequestId,
+    Response,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from exx.paired import PairedSample
 
 Answer = Callable[[Request], str | None]
 
@@ -28,7 +47,7 @@ class FakeDataset:
 
     def digest(self) -> str | None:
         """The same for the same options."""
-        return f"fake-{self.items}"
+        return hashlib.sha256(f"fake-{self.items}".encode()).hexdigest()
 
     def load(self) -> Loaded:
         """Make the items."""
@@ -72,9 +91,21 @@ def right_sum(request: Request) -> str:
     return str(int(left) + int(right))
 
 
+def lopsided_sum(request: Request) -> str:
+    """Right under the treatment; under the control only for every third item, so that swapped arms would show."""
+    asked = RequestId.decode(request.custom_id)
+    right = asked.condition == "treatment" or int(asked.item_id.removeprefix("i")) % 3 == 0
+    return right_sum(request) if right else "no idea"
+
+
 @frozen(kw_only=True)
 class FakeBackend:
-    """Answers with a function instead of a model, and remembers every request in ``asked``."""
+    """Answers with a function instead of a model, and remembers every request in ``asked``.
+
+    Attributes:
+        flavour: Part of its identity.
+        concurrency: Requests under way at once.
+    """
 
     name: ClassVar[str] = "fake"
     asked: ClassVar[list[Request]] = []
@@ -98,6 +129,60 @@ class FakeBackend:
         yield _Connection(type(self).asked, type(self).answer_text, model)
 
 
+@frozen(kw_only=True)
+class FakeScorer:
+    """Whether the answer is a right one to the letter."""
+
+    name: ClassVar[str] = "fake"
+    metrics: ClassVar[tuple[Metric, ...]] = (Metric("fake_match", "Fake match"),)
+    datasets: ClassVar[tuple[str, ...] | None] = None
+
+    def score(self, batch: Sequence[AnsweredItem]) -> Mapping[str, Sequence[float | None]]:
+        """Compare; an abstention is right where there is no answer."""
+        right = ({""} if one.item.is_unanswerable else set(one.item.answers) for one in batch)
+        return {
+            "fake_match": [
+                float(text.strip() in answers) for answers, one in zip(right, batch, strict=True) for text in one.texts
+            ]
+        }
+
+
+@frozen(kw_only=True)
+class FakeDetector:
+    """An answer is supported by a passage it occurs in, letter for letter."""
+
+    name: ClassVar[str] = "fake"
+
+    @property
+    def cutoff(self) -> float:
+        """Between all and nothing."""
+        return 0.5
+
+    def support(self, batch: Sequence[GroundedAnswers]) -> Sequence[float]:
+        """All or nothing."""
+        return [float(bool(answer.strip()) and answer in one.context) for one in batch for _, answer in one.claims]
+
+
+@frozen(kw_only=True)
+class FakeAnalysis:
+    """The mean of the differences."""
+
+    name: ClassVar[str] = "fake"
+    level: ClassVar[Literal["metric"]] = "metric"
+
+    def analyze(self, sample: PairedSample, rng: np.random.Generator) -> Iterable[Finding]:
+        """Compute it; nothing is drawn."""
+        del rng
+        yield Finding(
+            analysis=self.name,
+            metric=sample.metric.name,
+            address=sample.address,
+            n=sample.n,
+            estimate=sample.mean_delta,
+            reason=None if sample.n else "there are no complete pairs",
+        )
+
+
 @define
 class FakePlugin:
     """A plugin that offers the fakes, and whatever classes it is given beside them.
@@ -111,6 +196,12 @@ class FakePlugin:
     classes: Mapping[str, list[PluginClass]] = field(factory=dict)
     asked: list[Request] = field(factory=list)
     events: list[tuple[Any, ...]] = field(factory=list)
+
+    @classmethod
+    def of_everything(cls, answer: Answer = right_sum) -> FakePlugin:
+        """One that offers a fake of every kind a run needs, all called ``fake``, and no prompt set."""
+        classes = {"scorers": [FakeScorer], "detectors": [FakeDetector], "analyses": [FakeAnalysis]}
+        return _WithoutPrompts(answer, classes)
 
     def _more(self, kind: str) -> list[PluginClass]:
         return list(self.classes.get(kind, ()))
@@ -155,3 +246,13 @@ class FakePlugin:
     def exx_phase_finished(self, trial: str, phase: str) -> None:
         """Remember which phases did work."""
         self.events.append((trial, phase))
+
+
+@define
+class _WithoutPrompts(FakePlugin):
+    """Leaves the name ``default`` to the prompt sets that are installed."""
+
+    @hookimpl
+    def exx_register_prompt_sets(self) -> list[PluginClass]:
+        """None."""
+        return []
