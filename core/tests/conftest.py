@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,9 @@ def lab(workdir: Path) -> Lab:
 @pytest.fixture
 def cli(lab: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Told]:
     """The command line, in this process, with the fakes as its only plugins and an experiment.yaml that names them."""
+    # Imported first: a module that took the name while it stood for the fakes would keep them for good.
+    for place in ("exx.cli.session", "exx.cli.plugins", "exx.methods", "exx.runs.adopt", "exx.testing.runs"):
+        import_module(place)
     for place in ("exx.plugins", "exx.cli.session", "exx.cli.plugins"):
         monkeypatch.setattr(f"{place}.load_plugins", lab.registry)
     (lab.folder / "experiment.yaml").write_text(yaml.safe_dump(lab.settings))
