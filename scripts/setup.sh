@@ -66,7 +66,9 @@ install_packages() {
     set -- --group dev
     for folder in core prompts plugins/*/exx-* contrib_*/exx-*; do
         case "$folder" in "$model" | "$extra") continue ;; esac
-        if [ -f "$folder/pyproject.toml" ]; then set -- "$@" --editable "$folder"; fi
+        # The core with the extras that exx itself, which is installed last and without its dependencies, asks for.
+        if [ "$folder" = core ]; then folder='core[prices,tokens]'; fi
+        if [ -f "${folder%%\[*}/pyproject.toml" ]; then set -- "$@" --editable "$folder"; fi
     done
     say "3/4 $((($# - 2) / 2)) packages of this tree, what they need, and the tools (some 230 MB the first time)"
     install "$@"

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import attrs
 import click
@@ -192,7 +192,7 @@ def _plugin(package: Path, cls: Any) -> str:
     options = [
         (
             as_code(option.alias),
-            as_code(str(option.type)),
+            as_code(_type(cls, option)),
             as_code(_default(option)),
             text_of(_single(_doc(cls, option.name))),
         )
@@ -201,6 +201,18 @@ def _plugin(package: Path, cls: Any) -> str:
     table = ["| option | type | default | meaning |", "|---|---|---|---|", *map(row, options)]
     return "\n".join(
         [f"### `{cls.name}`\n", f"{_words(cls)}\n", f"{link}\n", *(table if options else ["No options."]), ""]
+    )
+
+
+def _type(cls: Any, option: Any) -> str:
+    """The type as it is written in the code, with names for a choice of words spelt out."""
+    words = str(option.type)
+    for name in re.findall(r"\b[A-Z]\w+", words):
+        meant = getattr(sys.modules[cls.__module__], name, None)
+        if get_origin(meant) is Literal:
+            words = re.sub(rf"\b{name}\b", f"Literal{list(get_args(meant))}", words)
+    return re.sub(
+        r"(?:typing\.)?Literal\[(.*?)\]", lambda found: found[1].replace('"', "'").replace("', ", "' | "), words
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
-from site_pages import added, for_site, navigation
+from site_pages import added, for_site, navigation, text_of
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -18,9 +18,9 @@ def on_config(config: Any) -> Any:
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the pages and the assets that lie outside docs/."""
+    """Add the pages that are no Markdown in docs/, and the assets."""
     for place, path in added().items():
-        files.append(File.generated(config, place, content=path.read_text("utf-8")))
+        files.append(File.generated(config, place, content=text_of(path)))
     for path in sorted(ASSETS.iterdir()):
         files.append(File.generated(config, f"assets/{path.name}", abs_src_path=str(path)))
     return files

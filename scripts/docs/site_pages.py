@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -31,16 +32,19 @@ PACKAGES = {
     "From outside": "examples/third_party_scorer",
 }
 PROJECT = {"project/contributing.md": "CONTRIBUTING.md", "project/changelog.md": "CHANGELOG.md"}
-PROJECT |= {"project/benchmarks.md": "benchmarks/README.md"}
+PROJECT |= {"project/benchmarks.md": "benchmarks/README.md", "project/core.md": "core/README.md"}
 
 _FENCED = re.compile(r"^( *)```.*?^\1```$", re.M | re.S)
 _INFO = re.compile(r"^( *```\w+) .*$", re.M)
+_INNER = re.compile(r"^ {2,3}(?=- )", re.M)  # a list within a list, which the builder wants four spaces in
+_CODE = re.compile(r"`[^`\n]+`")
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 
 
 def added() -> dict[str, Path]:
-    """The pages from outside docs/, each by its place in the site: the READMEs of the packages, and a few more."""
-    found = {place: ROOT / path for place, path in PROJECT.items()}
+    """The pages that are no Markdown in docs/, each by its place: notebooks, the READMEs of the packages, a few more."""
+    found = {path.relative_to(DOCS).with_suffix(".md").as_posix(): path for path in sorted(DOCS.rglob("*.ipynb"))}
+    found |= {place: ROOT / path for place, path in PROJECT.items()}
     for pattern in PACKAGES.values():
         found |= {_place(readme): readme for readme in sorted(ROOT.glob(f"{pattern}/README.md"))}
     return found
@@ -52,7 +56,7 @@ def _place(readme: Path) -> str:
 
 def navigation() -> list[Any]:
     """Every page, in sections, as MkDocs takes it; a page is there because its file is."""
-    folders = sorted(path.name for path in DOCS.iterdir() if any(path.rglob("*.md")))
+    folders = sorted(path.name for path in DOCS.iterdir() if any(_written(path)))
     order = [*SECTIONS, *(name for name in folders if name not in SECTIONS)]
     sections: list[Any] = [
         {SECTIONS.get(name, name.replace("-", " ").capitalize()): pages} for name in order if (pages := _in_order(name))
@@ -65,11 +69,25 @@ def navigation() -> list[Any]:
     return [{"Start": ["README.md", *loose]}, *sections, {"Plugins": plugins}, {"Project": list(PROJECT)}]
 
 
+def _written(folder: Path) -> list[str]:
+    paths = [path for kind in ("*.md", "*.ipynb") for path in folder.rglob(kind)]
+    return sorted(path.relative_to(DOCS).with_suffix(".md").as_posix() for path in paths)
+
+
 def _in_order(folder: str) -> list[str]:
     """The pages of a folder: those that the index links to as it has them, then the others by name."""
-    pages = sorted(path.relative_to(DOCS).as_posix() for path in (DOCS / folder).rglob("*.md"))
-    linked = re.findall(r"\]\(([\w./-]+\.md)\)", (DOCS / "README.md").read_text("utf-8"))
-    return sorted(pages, key=lambda page: linked.index(page) if page in linked else len(linked))
+    linked = re.findall(r"\]\(([\w./-]+)\.(?:md|ipynb)\)", (DOCS / "README.md").read_text("utf-8"))
+    return sorted(_written(DOCS / folder), key=lambda page: (*linked, page[:-3]).index(page[:-3]))
+
+
+def text_of(path: Path) -> str:
+    """A page's Markdown; of a notebook, its cells, and where it is."""
+    if path.suffix != ".ipynb":
+        return path.read_text("utf-8")
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    texts = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
+    shown = [f"```python\n{text}\n```" if kind == "code" else text for kind, text in texts]
+    return "\n\n".join([*shown, f"This page is a notebook: [{path.name}]({path.name}) runs it.", ""])
 
 
 def pages_of(navigation_: Any) -> Iterator[str]:
@@ -93,7 +111,7 @@ def for_site(markdown: str, place: str) -> str:
 
     A link to a file that is a page here leads to that page; one to any other file of the repository becomes its words,
     since the site does not hold the code. One that leads nowhere stays as it is, for the builder to complain about.
-    What follows the language behind a fence is for the tests, so it goes.
+    What follows the language behind a fence is for the tests, so it goes; and a bar in code needs no escape here.
     """
     source, places = source_of(place), {path: name for name, path in added().items()}
 
@@ -103,7 +121,9 @@ def for_site(markdown: str, place: str) -> str:
         file = (source.parent / path).resolve()
         if image or not path or re.match(r"[a-z]+:", target) or not file.exists():
             return found[0]
-        if file.is_relative_to(DOCS) and file.is_file():
+        if places.get(file) == place:
+            return found[0]
+        if file.is_relative_to(DOCS) and file.suffix == ".md":
             there = file.relative_to(DOCS).as_posix()
         elif file in places or file / "README.md" in places:
             there = places.get(file) or places[file / "README.md"]
@@ -112,7 +132,12 @@ def for_site(markdown: str, place: str) -> str:
         relative = os.path.relpath(there, Path(place).parent)
         return f"[{words}]({relative}{'#' + anchor if anchor else ''})"
 
-    return _outside_fences(markdown, lambda text: _LINK.sub(lead, text))
+    return _outside_fences(markdown, lambda text: _INNER.sub("    ", _CODE.sub(_bare, _LINK.sub(lead, text))))
+
+
+def _bare(code: re.Match[str]) -> str:
+    """Code in a table, where GitHub wants a bar escaped and the builder shows the escape."""
+    return code[0].replace("\\|", "|")
 
 
 def _outside_fences(markdown: str, change: Callable[[str], str]) -> str:

@@ -4,6 +4,7 @@ from exx.verdict.guards import GuardRow, cost_guard, guard_rows
 from exx.verdict.reading import verdict_rows
 from exx.verdict.rows import Answer, Rules, VerdictRow
 from exx.verdict.rules import judged
+from exx.verdict.sides import amount, change, sided
 from exx.verdict.words import render_table, table_header
 
 __all__ = [
@@ -11,10 +12,13 @@ __all__ = [
     "GuardRow",
     "Rules",
     "VerdictRow",
+    "amount",
+    "change",
     "cost_guard",
     "guard_rows",
     "judged",
     "render_table",
+    "sided",
     "table_header",
     "verdict_rows",
 ]

@@ -91,7 +91,8 @@ def _words(row: VerdictRow, status: Status, worst: float | None) -> str:
     if status == "got worse":
         return f"got worse, {seen}."
     if status == "held":
-        return f"did not get worse by more than {100 * (row.margin or 0.0):g} points, {seen}."
+        size = 100 * (row.margin or 0.0)
+        return f"did not get worse by more than {size:g} {'point' if size == 1 else 'points'}, {seen}."
     if worst is None:
         return f"not shown to have held, {seen}: there is no interval."
     return f"not shown to have held, {seen}: it may have got worse by up to {100 * worst:.1f} points."

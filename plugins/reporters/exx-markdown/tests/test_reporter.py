@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from exx import DataError, load_results
+from exx.testing import check_reporter
 from exx_markdown import exx_register_reporters
 from exx_markdown.reporter import MarkdownReporter
 from exx_markdown.text import block, code, dollars, escape, number, p_value, table, visible
@@ -29,6 +31,18 @@ HOSTILE = (
     "word " * 500,
     "",
 )
+
+
+FOLDS = {
+    f"<details>\n<summary>{words}</summary>"
+    for words in (
+        "The two system prompts",
+        "All findings of every analysis (1)",
+        "The other metrics",
+        "The settings, as they were in effect",
+        "Its numbers",
+    )
+} | {"</details>"}
 
 
 def entry(control, treatment, ends, p, q, **more):
@@ -69,6 +83,18 @@ def costs():
         "total": cell,
         "difference": {"0.0": change},
     }
+
+
+@pytest.fixture(autouse=True)
+def _sketched(monkeypatch):
+    """Figures are only sketched here, where their words and file names are what counts; test_sections draws them."""
+
+    def sketch(rows, *, title, margin, standalone):
+        if not rows:
+            raise ValueError("no difference is defined")
+        return f"<svg><title>{html.escape(title)}</title><desc>{html.escape(str(rows))}</desc></svg>"
+
+    monkeypatch.setattr("exx.plots.forest", sketch)
 
 
 @pytest.fixture
@@ -126,8 +152,8 @@ def run(tmp_path):
 
 def report_of(folder, **options) -> str:
     """The report on a results folder."""
-    (path,) = MarkdownReporter(**options).write(load_results(folder), folder.parent / "reports")
-    return path.read_text(encoding="utf-8")
+    first, *_ = MarkdownReporter(**options).write(load_results(folder), folder.parent / "reports")
+    return first.read_text(encoding="utf-8")
 
 
 def change(folder, name, edit) -> None:
@@ -147,7 +173,10 @@ def test_the_verdict_comes_first(run):
     report = report_of(run)
     headings = re.findall(r"^#+ (.+)$", report, flags=re.MULTILINE)
 
-    assert headings[:4] == ["Did the treatment help?", "Verdict", "What could be wrong with it", "At a glance"]
+    assert headings[:5] == [
+        *["Did the treatment help?", "Verdict", "Did anything else get worse?", "What could be wrong with it"],
+        "Data and pairing",
+    ]
     assert "**Open-book, temperature 0: cannot tell.** Under the treatment 54.1 % of the answers to 120" in report
     assert "under the control 48.3 %" in report
 
@@ -168,15 +197,8 @@ def test_every_section_is_there(run):
     sections = re.findall(r"^## (.+)$", report_of(run), flags=re.MULTILINE)
 
     assert sections == [
-        *["Verdict", "At a glance", "What was asked", "Data and pairing", "Answers", "Results by part"],
-        *[
-            "Questions that changed sides",
-            "Examples",
-            "Every test",
-            "Costs",
-            "Methods and sources",
-            "How to do it again",
-        ],
+        *["Verdict", "Data and pairing", "What was asked, when, and of whom", "Answers", "Results", "Significance"],
+        *["Results by part", "Costs", "Not in this report", "Examples", "Methods and sources", "How to do it again"],
     ]
 
 
@@ -201,7 +223,8 @@ def test_undefined_is_a_dash_with_a_reason(run):
     """A metric without pairs has dashes and no zero."""
     report = report_of(run)
 
-    assert "open-book, temperature 0 | 0 | – | – | – | – | – | – | cannot tell |" in report
+    assert "| 0 | – | – | – | – | cannot tell |" in report
+    assert "has no value: no item has a value in both arms." in report
 
 
 def test_nothing_hostile_becomes_markup(run):
@@ -210,7 +233,11 @@ def test_nothing_hostile_becomes_markup(run):
     inline = [child for token in tokens for child in token.children or []]
     kinds = {token.type for token in (*tokens, *inline)}
 
-    assert not kinds & {"html_block", "html_inline", "link_open", "image", "hr"}
+    assert not kinds & {"html_inline", "link_open", "hr"}
+    assert {token.content.strip() for token in tokens if token.type == "html_block"} <= FOLDS
+    assert {child.attrs["src"] for child in inline if child.type == "image"} <= {
+        path.name for path in (run.parent / "reports").glob("*.svg")
+    }
     headings = [tokens[i + 1].content for i, token in enumerate(tokens) if token.type == "heading_open"]
     assert not [heading for heading in headings if heading.startswith("A heading")]
 
@@ -274,7 +301,7 @@ def test_no_price_is_told(run):
 
 def test_methods_name_the_version(run):
     """Every plugin the manifest names is listed with its version, its options and its own words."""
-    assert "**markdown** (exx-markdown 0.1.0) longest=80: The report as one Markdown file" in report_of(run)
+    assert "**markdown** (exx-markdown 0.1.0) longest=80: The report as a Markdown file" in report_of(run)
 
 
 def test_it_says_how_to_do_it_again(run):
@@ -302,7 +329,7 @@ def test_the_same_results_give_the_same_bytes(run):
     first = report_of(run)
 
     assert report_of(run) == first
-    assert [path.name for path in (run.parent / "reports").iterdir()] == ["report.md"]
+    assert {path.suffix for path in (run.parent / "reports").iterdir()} == {".md", ".svg"}
 
 
 def test_without_results_there_is_no_report(tmp_path):
@@ -382,3 +409,8 @@ def test_numbers():
         "< 0.001",
         "–",
     ]
+
+
+def test_keeps_the_contract():
+    """What exx asks of every reporter: see exx.testing."""
+    check_reporter(MarkdownReporter)

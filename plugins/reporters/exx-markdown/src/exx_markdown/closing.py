@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from exx_markdown.text import block, bullets, code, escape, number, where
+from exx_markdown.text import block, bullets, code, escape, fold, number, where
 
 if TYPE_CHECKING:
     from exx import Results
@@ -107,7 +107,7 @@ def _from_run(results: Results) -> Sequence[str]:
     )
     paragraphs = [intro, block("\n".join(commands), "console")]
     if config.is_file():
-        paragraphs += ["The settings, as they were in effect:", block(config.read_text(encoding="utf-8"), "yaml")]
+        paragraphs += fold("The settings, as they were in effect", [block(config.read_text(encoding="utf-8"), "yaml")])
     return paragraphs
 
 

@@ -1,14 +1,15 @@
-"""What a reader sees first: the verdict, what could be wrong with it, the table, and what was asked of whom."""
+"""What a reader sees first: the verdict, what else may have got worse, and what could be wrong with all of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from exx_markdown.text import block, bullets, code, escape, table, where
+from exx_markdown.figures import place
+from exx_markdown.text import amount, bullets, code, escape
 
 if TYPE_CHECKING:
-    from exx import Results
+    from exx import Results, VerdictRow
+    from exx_markdown.figures import Figures
 
 _SIMULATED = (
     "> **SIMULATED: no model was asked.** The answers in this report were made up to try the machinery out. "
@@ -21,6 +22,10 @@ _UNREMARKABLE = (
 _ALWAYS = (
     "And always: the verdict is about these questions, this model and these two prompts; and of intervals at 95 %, one "
     "in twenty misses what it should cover."
+)
+_GUARDS = (
+    "A better answer is no good news if something else pays for it. *Held* means: shown not to be worse by more than "
+    "the margin. *Not shown* is no pass: it may have got worse."
 )
 
 
@@ -36,86 +41,50 @@ def title(results: Results) -> list[str]:
     return ["# Did the treatment help?", _SIMULATED if results.simulated else "", line[0].upper() + line[1:] + "."]
 
 
-def verdict(results: Results) -> list[str]:
-    """One sentence per primary metric and place, and every reason to doubt it."""
+def verdict(results: Results, figures: Figures) -> list[str]:
+    """One sentence per primary metric and place, the guards, and every reason to doubt it."""
     rows = [row for row in results.verdict() if row.primary]
-    answers = [
-        f"**{where(row.address.temp, row.address.type)}: {row.answer}.** {escape(row.sentence)}" for row in rows
-    ] or ["There is no verdict: no metric was measured."]
-    doubts = results.caveats()
+    answers = [f"**{place(row.address)}: {row.answer}.** {escape(row.sentence)}" for row in rows]
     return [
         "## Verdict",
-        *answers,
-        "### What could be wrong with it",
-        bullets(map(escape, doubts)) if doubts else _UNREMARKABLE,
-        _ALWAYS,
+        f"**In short: {escape(results.judgement().sentence)}**" if answers else "",
+        *(answers or ["There is no verdict: no metric was measured."]),
+        _drawn(results, rows, figures),
+        *_guards(results),
+        *_doubts(results),
     ]
 
 
-def glance(results: Results) -> list[str]:
-    """Every metric in every place."""
-    header, *rows = results.verdict_table()
-    explained = (
-        "Rates are per cent, differences treatment − control in percentage points, and n is the number of questions "
-        "that both arms have a value for. A star marks the primary metrics. *Better* and *worse* are said only when "
-        f"the interval leaves out zero and p, or q where there is one, is below {results.alpha:g}; q is p adjusted for "
-        "the number of hypotheses. *Cannot tell* does not mean that there is no difference."
-    )
-    return ["## At a glance", table(header, rows, numbers=range(2, 9)), explained]
+def _drawn(results: Results, rows: list[VerdictRow], figures: Figures) -> str:
+    known = [row for row in rows if row.difference is not None]
+    if not known:
+        return ""
+    margin = known[0].margin if len({row.margin for row in known}) == 1 else None
+    labelled = [(f"{row.title}, {place(row.address)}", row) for row in known]
+    drawn = figures.forest("verdict", labelled, title="The verdict’s differences", margin=margin)
+    band = f" The band is the margin of ±{amount(margin)}." if margin else ""
+    return f"{drawn}\n\n*Treatment − control with 95 % intervals; in colour where the verdict is clear.{band}*"
 
 
-def setup(results: Results) -> list[str]:
-    """What was asked, of which model, under which prompts; nothing without a manifest."""
-    manifest = results.manifest
-    if manifest is None:
+def _guards(results: Results) -> list[str]:
+    rows = results.guards()
+    told = [f"**{row.status}**: {escape(row.sentence)}" for row in rows]
+    judged = {row.metric for row in rows}
+    wanted = results.config.verdict.guards if results.config else ()
+    told += [f"**not judged**: {_unjudged(results, name)}" for name in wanted if name not in judged]
+    if not told:
         return []
-    return ["## What was asked", bullets(_facts(results, manifest)), *_prompts(manifest.get("prompts") or {})]
+    return ["### Did anything else get worse?", bullets(told), _GUARDS]
 
 
-def _facts(results: Results, manifest: Mapping[str, Any]) -> list[str]:
-    facts = {
-        "Model": manifest.get("model"),
-        "Backend": _backend(manifest.get("backend") or {}),
-        "Datasets": ", ".join(map(str, manifest.get("datasets", []))),
-        "Temperatures": ", ".join(f"{temp:g}{_times(results, temp)}" for temp in manifest.get("temps", [])),
-        "Decoding": _decoding(manifest),
-        "Asked": _when(manifest.get("stage_status") or {}),
-    }
-    return [f"{name}: {escape(value)}" for name, value in facts.items() if value]
+def _unjudged(results: Results, name: str) -> str:
+    if name != "cost":
+        return f"{escape(results.metric(name).title)} was not measured."
+    reason = (results.costs or {}).get("price", {}).get("reason") or "there are no sums of money"
+    return f"Cost: {escape(reason)}."
 
 
-def _backend(backend: Mapping[str, Any]) -> str:
-    options = ", ".join(f"{key}={value}" for key, value in (backend.get("options") or {}).items())
-    package = " ".join(str(backend[key]) for key in ("distribution", "version") if backend.get(key))
-    return f"{backend.get('name', '')}{f' ({package})' if package else ''}{f', {options}' if options else ''}"
-
-
-def _times(results: Results, temp: float) -> str:
-    times = (results.config.samples_per_item if results.config else {}).get(repr(temp), 1) or 1
-    return f" ({times} answers to each question)" if times > 1 else ""
-
-
-def _decoding(manifest: Mapping[str, Any]) -> str:
-    limits = manifest.get("max_new_tokens") or {}
-    told = [f"{name} {manifest[name]}" for name in ("top_p", "top_k") if manifest.get(name) is not None]
-    longest = [f"{count:,} ({kind.replace('_', '-')})" for kind, count in limits.items()]
-    return ", ".join([*told, *([f"at most {' or '.join(longest)} tokens"] if longest else [])])
-
-
-def _when(stages: Mapping[str, Any]) -> str:
-    submitted = stages.get("submit") or {}
-    days = [str(submitted.get(key) or "")[:10] for key in ("started_at", "finished_at")]
-    return " to ".join(dict.fromkeys(day for day in days if day))
-
-
-def _prompts(prompts: Mapping[str, Any]) -> list[str]:
-    paragraphs = []
-    for arm, prompt in prompts.items():
-        told = [
-            f"{prompt['words']} words" if "words" in prompt else "",
-            f"from {escape(prompt['source'])}" if prompt.get("source") else "",
-            f"sha256 {str(prompt['sha256'])[:12]}…" if prompt.get("sha256") else "",
-        ]
-        paragraphs.append(f"The {escape(arm)} prompt ({', '.join(part for part in told if part)}):")
-        paragraphs.append(block(prompt["text"], "text") if prompt.get("text") else "")
-    return paragraphs
+def _doubts(results: Results) -> list[str]:
+    doubts = results.caveats()
+    said = bullets(map(escape, doubts)) if doubts else _UNREMARKABLE
+    return ["### What could be wrong with it", said, _ALWAYS]

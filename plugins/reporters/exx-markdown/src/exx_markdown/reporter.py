@@ -1,4 +1,4 @@
-"""The report as one Markdown file: the verdict first, then what it rests on, then how to do it again."""
+"""The report as a Markdown file and its figures: the verdict first, then what it rests on, then how to do it again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class MarkdownReporter:
-    """Writes ``report.md``.
+    """Writes ``report.md`` and, beside it, the figures that it links as ``.svg`` files.
 
     Attributes:
         examples: How many items the treatment fixed, and how many it broke, are shown per temperature and item type;
@@ -38,6 +38,8 @@ class MarkdownReporter:
         from exx import write_text
         from exx_markdown.report import render
 
-        path = folder / "report.md"
-        write_text(path, render(results, examples=self.examples, longest=self.longest))
-        return [path]
+        report, figures = render(results, examples=self.examples, longest=self.longest)
+        paths = [folder / "report.md", *(folder / name for name in figures)]
+        for path, text in zip(paths, (report, *figures.values()), strict=True):
+            write_text(path, text)
+        return paths

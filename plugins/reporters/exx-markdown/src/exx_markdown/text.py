@@ -6,9 +6,11 @@ sequence of a terminal, or text that runs backwards.
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _MARKUP = re.compile(
@@ -63,6 +65,45 @@ def bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
+def fold(summary: str, paragraphs: Iterable[str]) -> list[str]:
+    """Paragraphs that are shown when the reader asks for them; where a viewer knows no folding, they are just shown."""
+    return [f"<details>\n<summary>{html.escape(visible(summary))}</summary>", *paragraphs, "</details>"]
+
+
+def main_table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    others: Sequence[Sequence[object]],
+    *,
+    numbers: Iterable[int] = (),
+) -> list[str]:
+    """A table of what matters most, and one of the rest to unfold; without the former all of it at once."""
+    columns = tuple(numbers)
+    if not rows or not others:
+        return [table(header, [*rows, *others], numbers=columns)]
+    rest = fold("The other metrics", [table(header, others, numbers=columns)])
+    return [table(header, rows, numbers=columns), *rest]
+
+
+def points(difference: float | None) -> str:
+    """A difference of shares in percentage points, with its sign; a dash when it is not defined."""
+    if difference is None:
+        return "–"
+    text = f"{abs(100 * difference):.1f}"
+    return text if text == "0.0" else f"{'−' if difference < 0 else '+'}{text}"
+
+
+def amount(share: float) -> str:
+    """A size in percentage points, without a sign: ``1 point``, ``2.5 points``."""
+    value = f"{100 * share:g}"
+    return f"{value} point" if value == "1" else f"{value} points"
+
+
+def spread(ends: Sequence[Any] | None, shown: Callable[[Any], str]) -> str:
+    """Both ends of an interval, each shown by the function given; a dash when one is not defined."""
+    return "–" if not ends or None in ends else f"{shown(ends[0])} to {shown(ends[1])}"
+
+
 def share(part: float | None) -> str:
     """A share in [0, 1] as per cent."""
     return "–" if part is None else f"{100 * part:.1f} %"
@@ -74,6 +115,8 @@ def number(value: object) -> str:
         return "–"
     if isinstance(value, str):
         return {"Infinity": "∞", "-Infinity": "−∞"}.get(value, value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if not isinstance(value, int | float):
         return str(value)
     if value in (float("inf"), float("-inf")):
