@@ -35,7 +35,8 @@ def complete_plugins(ctx: click.Context, param: click.Parameter, incomplete: str
     from exx.plugins import KINDS, load_plugins
 
     del ctx, param
-    registry, names = load_plugins(), set()
+    registry = load_plugins()
+    names: set[str] = set()
     for kind in KINDS:
         with contextlib.suppress(PluginError):  # a clash is told by exx plugins, not in the middle of a line
             names |= registry.offers(kind).keys()
