@@ -12,6 +12,7 @@ import pytest
 from chat_server import PARAMS, Reply, chat_server, completion, question
 
 from exx import BackendError, Transient
+from exx.testing import check_backend
 from exx_openai_chat import client
 from exx_openai_chat.backend import OpenAIChatBackend
 
@@ -162,7 +163,7 @@ def test_no_failure_shows_the_key(ask, server, monkeypatch):
         Reply(b""),
         Reply(b"[]"),
         Reply(b"\xff\xfe"),
-        Reply(gzip.compress(Reply().content)[:90], headers={"Content-Encoding": "gzip"}),
+        Reply(gzip.compress(Reply().content, mtime=0)[:90], headers={"Content-Encoding": "gzip"}),
         Reply(b"not gzip", headers={"Content-Encoding": "gzip"}),
     ],
     ids=lambda reply: reply.fault or repr(reply.body[:6]),
@@ -290,3 +291,8 @@ def test_it_is_an_online_backend():
     assert isinstance(backend, OnlineBackend)
     assert backend.default_model() is None
     assert (backend.concurrency, backend.requests_per_minute, backend.tokens_per_minute) == (8, None, None)
+
+
+def test_keeps_the_contract(server):
+    """What exx asks of every backend: see exx.testing."""
+    check_backend(OpenAIChatBackend(base_url=server.url), model="m")
