@@ -171,7 +171,9 @@ def draw(overview: Overview) -> dict[str, str]:
         ImportError: matplotlib is not installed.
     """
     return {
-        _figure(place): forest(rows, title=f"Differences by trial, {where(place)}", standalone=True)
+        _figure(place): forest(
+            rows, title=f"Differences by trial, {where(place)}", margin=_margin(overview), standalone=True
+        )
         for place in overview.places
         if (rows := list(_intervals(overview, place)))
     }
@@ -179,6 +181,12 @@ def draw(overview: Overview) -> dict[str, str]:
 
 def _figure(place: Address) -> str:
     return f"aggregate-{place.type}-t{place.temp:g}.svg"
+
+
+def _margin(overview: Overview) -> float | None:
+    """The margin, where it is one for all."""
+    margins = {row.verdict.margin for row in overview.rows}
+    return margins.pop() if len(margins) == 1 else None
 
 
 def _intervals(overview: Overview, place: Address) -> Iterator[Interval]:

@@ -179,10 +179,11 @@ class Experiment:
             control, control_from = self._text(choice.control, f"{where}.control")
             treatment, treatment_from = self._text(choice.treatment, f"{where}.treatment")
         else:
-            offer = self._find("prompt_set", choice, f"prompt_sets.{trial.prompt_set}")
-            texts: PromptTexts = self._instance(offer, {}, "prompt_sets").call("texts")
+            ref = PluginRef(choice) if isinstance(choice, str) else choice
+            bound = self._bind("prompt_set", ref, f"prompt_sets.{trial.prompt_set}")
+            texts: PromptTexts = bound.call("texts")
             control, treatment = texts.control, texts.treatment
-            control_from = treatment_from = f"{choice} ({offer.owner})"
+            control_from = treatment_from = f"{ref.name} ({bound.owner})"
         if control == treatment:
             problem = f"prompt_sets.{trial.prompt_set}: control and treatment are the same text"
             raise ConfigError(self.origin.source, [problem], hint="an experiment needs two different system prompts")

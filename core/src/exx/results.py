@@ -35,6 +35,7 @@ from exx.verdict import (
     VerdictRow,
     cost_guard,
     guard_rows,
+    primary_of,
     render_table,
     table_header,
     verdict_rows,
@@ -164,9 +165,7 @@ class Results:
     @property
     def primary(self) -> tuple[str, ...]:
         """The primary metrics: those of the config that were measured, else exact match, else the first metric."""
-        measured = {name for block in self.blocks() for name in block.metrics}
-        chosen = tuple(name for name in self.intended if name in measured)
-        return chosen or tuple(name for name in ("em", *sorted(measured)) if name in measured)[:1]
+        return primary_of(self.intended, {name for block in self.blocks() for name in block.metrics})
 
     @property
     def intended(self) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ def two(lab: Lab) -> Lab:
     """Run ``a``, its treatment always right; run ``b``, its treatment right for 1 of 5 open items and 2 of 5 closed."""
     lab.run("a")
     lab.answer = first_three
-    lab.run("b", prompt_sets=THINK)
+    lab.run("b", prompt_sets=THINK, cache="off")
     return lab
 
 

@@ -126,7 +126,8 @@ def report_command(results_dir: Path | None, reports_dir: Path | None, **given: 
     experiment = _experiment(given)
     config = experiment.config if _config(given) else None
     paths = write_reports(experiment.reporters, results_dir, reports_dir, config)
-    _done(given, {"reports": [str(path) for path in paths]}, "\n".join(f"report: {path}" for path in paths))
+    read = [path for path in paths if path.suffix != ".svg"]  # the figures are linked from these
+    _done(given, {"reports": [str(path) for path in paths]}, "\n".join(f"report: {path}" for path in read))
 
 
 def _on_files(phase: str, given: dict[str, Any], named: dict[str, Path | None]) -> bool:

@@ -21,8 +21,9 @@ _file = click.Path(path_type=Path, dir_okay=False)
 
 @click.command("schema")
 @click.option("--out", type=_file, help="Write it here instead of on stdout.")
+@json_option
 @debug_option
-def schema_command(out: Path | None) -> None:
+def schema_command(out: Path | None, as_json: bool) -> None:
     """Print the JSON Schema of a config, with the options of the installed plugins."""
     from exx.state.files import write_json
 
@@ -31,7 +32,10 @@ def schema_command(out: Path | None) -> None:
         emit_json(schema)
     else:
         write_json(out, schema)
-        say(f"schema in {out}")
+        if as_json:
+            emit_json({"schema": str(out)})
+        else:
+            say(f"schema in {out}")
 
 
 def installed_schema() -> dict[str, Any]:
@@ -60,16 +64,20 @@ def installed_schema() -> dict[str, Any]:
     click.option("--control", help="The control's system prompt."),
     click.option("--treatment", help="The treatment's system prompt."),
     click.option("--yes", is_flag=True, help="Ask nothing; take the defaults for what is not given."),
+    json_option,
     debug_option,
 )
-def init_command(folder: Path, yes: bool, **given: str | None) -> None:
+def init_command(folder: Path, yes: bool, as_json: bool, **given: str | None) -> None:
     """Start an experiment in FOLDER: experiment.yaml, prompts, .env.example, .gitignore; overwrites nothing."""
     from exx.plugins import load_plugins
     from exx.setup import DEFAULTS, Answers, start
 
-    asking = not yes and sys.stdin.isatty()
+    asking = not (yes or as_json) and sys.stdin.isatty()
     answers = Answers(**{key: _answer(key, given.get(key), default, asking) for key, default in DEFAULTS.items()})
     made, kept = start(folder, answers, installed_schema(), load_plugins())
+    if as_json:
+        emit_json({"folder": str(folder), "made": list(map(str, made)), "kept": {str(k): v for k, v in kept.items()}})
+        return
     for path in made:
         say(f"made {path}")
     for path, words in kept.items():

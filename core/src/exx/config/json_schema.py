@@ -159,7 +159,8 @@ class _Writer:
         return {"anyOf": [{"enum": names}, *places]}
 
     def _prompt_set(self) -> Schema:
-        return {"anyOf": [{"type": "string"}, self.of_class(schema.PromptFiles)]}
+        places = [{"$ref": f"#/$defs/{_place(option)}"} for option in self.plugins if option.kind == "prompt_set"]
+        return {"anyOf": [{"type": "string"}, *places, self.of_class(schema.PromptFiles)]}
 
     def _unsupported(self) -> Schema:
         """The detector by its name, or with the keys that every detector may be given and those of its own."""

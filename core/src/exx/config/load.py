@@ -124,7 +124,7 @@ def config_converter(origin: Origin) -> Converter:
     converter.register_structure_hook(schema.Unsupported, lambda value, _: _unsupported(value, origin))
     converter.register_structure_hook_func(
         lambda cls: cls == schema.PromptChoice,
-        lambda value, _: value if isinstance(value, str) else converter.structure(value, schema.PromptFiles),
+        lambda value, _: _prompt_choice(value, converter),
     )
     converter.register_structure_hook_func(
         lambda cls: cls == schema.AbstentionSetting, lambda value, _: _abstention(value, converter)
@@ -160,6 +160,15 @@ def _unsupported(value: Any, origin: Origin) -> schema.Unsupported:
     plain = make_converter(origin)
     unsupported = plain.structure(own, schema.Unsupported)
     return evolve(unsupported, options={k: v for k, v in value.items() if k not in known})
+
+
+def _prompt_choice(value: Any, converter: Converter) -> schema.PromptChoice:
+    """A set by its name, by its name with options, or as files."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping) and "name" in value:
+        return _plugin_ref(value)
+    return converter.structure(value, schema.PromptFiles)
 
 
 def _abstention(value: Any, converter: Converter) -> Any:

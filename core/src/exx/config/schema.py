@@ -294,7 +294,7 @@ class Markers:
 
 
 AbstentionSetting = Literal["default", "none"] | Markers
-PromptChoice = PromptFiles | str
+PromptChoice = PromptFiles | PluginRef | str
 
 
 @frozen(kw_only=True)

@@ -26,7 +26,7 @@ from exx.pipeline.statistics_table import Columns, scores_of
 from exx.pipeline.statistics_write import document
 from exx.records import CONDITIONS, Metric
 from exx.results import rules_of
-from exx.verdict import VerdictRow, sided, verdict_rows
+from exx.verdict import Rules, VerdictRow, sided, verdict_rows
 from exx.wording import clean, where
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ def compare(
     treatment: str | None = None,
     primary: Sequence[str] | None = None,
     lower_is_better: Sequence[str] = (),
+    margin: float | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> TableComparison:
     """Run every installed analysis on a long table: one line per item, condition and metric.
@@ -132,7 +133,9 @@ def compare(
         treatment: The one that is judged; default: the other one.
         primary: The metrics the table was made for; default: those of the settings, else the first.
         lower_is_better: Metrics of which less is good.
-        settings: A config's sections ``stats``, ``verdict`` and ``analyses``: ``{"verdict": {"margin": 0.02}}``.
+        margin: The largest difference that does not matter, on the scale of the scores; default: that of the settings
+            for shares, and on any other scale none: every difference matters there.
+        settings: A config's sections ``stats``, ``verdict`` and ``analyses``: ``{"verdict": {"alpha": 0.01}}``.
 
     Raises:
         DataError: The table lacks a column or a condition, holds a line twice, or has a score that is no number; with
@@ -144,12 +147,12 @@ def compare(
     sides = _sides(rows, control, treatment)
     columns = _table(rows, sides)
     metrics = {name: _described(name, values, lower_is_better) for name, values in columns.values.items()}
-    config, experiment = _bound(settings, all(map(_is_rate, columns.values.values())))
+    config, experiment = _bound(settings)
     chosen = _primary(primary, config, list(metrics))
     scores = scores_of(columns, metrics)
     unpaired = _unpaired(scores, sides)
     made = analyze_scores(scores, experiment.analyses, seed=config.stats.random_seed, primary=chosen)
-    found = verdict_rows(document(made), tuple(metrics.values()), chosen, rules_of(config.verdict))
+    found = verdict_rows(document(made), tuple(metrics.values()), chosen, _rules(config, columns, margin))
     return TableComparison(sides[0], sides[1], _verdict(found, sides, rows, columns), unpaired, made)
 
 
@@ -175,14 +178,21 @@ def _described(name: str, values: Sequence[float | None], lower: Sequence[str]) 
     return Metric(name, known.title if known else name, higher_is_better=better, binary=binary)
 
 
-def _bound(settings: Mapping[str, Any] | None, rates: bool) -> tuple[Config, Experiment]:
+def _bound(settings: Mapping[str, Any] | None) -> tuple[Config, Experiment]:
     from exx.plugins import load_plugins
 
-    given = dict(settings or {})
-    if not rates:  # a margin of one percentage point means nothing on another scale
-        given["verdict"] = {"margin": None, **given.get("verdict", {})}
-    config, origin = build_config(given, Origin("the settings"))
+    config, origin = build_config(dict(settings or {}), Origin("the settings"))
     return config, Experiment(config, origin, load_plugins())
+
+
+def _rules(config: Config, columns: Columns, margin: float | None) -> Rules:
+    rules = rules_of(config.verdict)
+    if margin is not None:
+        if not margin > 0:
+            raise UsageError(f"margin is {margin!r}, expected a number above 0")
+        return evolve(rules, margin=margin, margins={})
+    # The default of one percentage point means nothing on another scale.
+    return rules if all(map(_is_rate, columns.values.values())) else evolve(rules, margin=None, margins={})
 
 
 def _primary(wanted: Sequence[str] | None, config: Config, metrics: Sequence[str]) -> tuple[str, ...]:
@@ -263,7 +273,9 @@ def _lists(table: Any) -> dict[str, list[Any]]:
     if isinstance(table, Sequence) and all(isinstance(row, Mapping) for row in table):
         found = dict.fromkeys(str(name) for row in table for name in row)
         return {name: [row.get(name) for row in table] for name in found}
-    names: Any = getattr(table, "column_names", None) or getattr(table, "columns", None)  # pyarrow has both, of two kinds
+    names: Any = getattr(table, "column_names", None) or getattr(
+        table, "columns", None
+    )  # pyarrow has both, of two kinds
     if names is None:
         kind = type(table).__name__
         raise DataError(TITLE, f"is a {kind}, expected a DataFrame, a mapping of columns or a list of mappings")

@@ -20,6 +20,7 @@ from exx.pipeline.statistics_pair import pair
 from exx.pipeline.statistics_plain import jsonable, number
 from exx.pipeline.statistics_read import Scores, read_scores
 from exx.records import Address, Finding, Json, Metric, Price
+from exx.verdict import primary_of
 
 if TYPE_CHECKING:
     from exx.experiment import Bound
@@ -67,7 +68,8 @@ def compute(
         per_item_csv: per_item_scores.csv; a metrics.json beside it describes its metrics.
         analyses: Analyses with their options filled in; ``instance.level`` says how each is called.
         seed: The run's random seed.
-        primary: Names of the primary metrics, for the adjustments.
+        primary: Names of the primary metrics, for the adjustments; the same that stand in for them in the verdict
+            stand in for them here when none was measured.
         metrics: Descriptions of metrics that take precedence over metrics.json.
         stats_config: The config's ``stats`` section, for the study analyses and the record.
         prepared: Folder of the prepared items, for the study analyses.
@@ -79,7 +81,8 @@ def compute(
     """
     scores = read_scores(per_item_csv, metrics)
     made = analyze_scores(scores, analyses, seed=seed, primary=primary, stats_config=stats_config)
-    more: dict[str, Any] = {"folder": per_item_csv.parent, "prepared": prepared, "price": price, "primary": primary}
+    more: dict[str, Any] = {"folder": per_item_csv.parent, "prepared": prepared, "price": price}
+    more["primary"] = _there(primary, made.blocks)
     study = Study(blocks=made.blocks, seed=seed, stats=made.stats_config, **more)
     artifacts = {bound.instance.artifact: _study(bound, study) for bound in _at(analyses, "study")}
     return evolve(made, artifacts=artifacts, analyses=[bound.stamp() for bound in analyses])
@@ -102,6 +105,7 @@ def analyze_scores(
     asked = [bound for bound in analyses if bound.instance.level != "study"]
     blocks = list(_with_parts(pair(scores)))
     findings = _all(asked, blocks, seed)
+    primary = _there(primary, blocks)
     for bound in _at(asked, "adjustment"):
         findings = _adjust(bound, findings, primary)
     return Statistics(
@@ -130,8 +134,14 @@ def analyze_study(
         PluginError: The analysis failed.
     """
     blocks = list(_with_parts(pair(read_scores(per_item_csv))))
-    more: dict[str, Any] = {"folder": per_item_csv.parent, "prepared": prepared, "price": price, "primary": primary}
+    more: dict[str, Any] = {"folder": per_item_csv.parent, "prepared": prepared, "price": price}
+    more["primary"] = _there(primary, blocks)
     return _study(bound, Study(blocks=blocks, seed=seed, stats=stats_config, **more))
+
+
+def _there(primary: Sequence[str], blocks: Iterable[PairedBlock]) -> tuple[str, ...]:
+    """The primary metrics of these blocks; none where nobody said."""
+    return primary_of(primary, {name for block in blocks for name in block.samples}) if primary else ()
 
 
 def place(address: Address) -> str:

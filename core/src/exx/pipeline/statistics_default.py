@@ -11,6 +11,7 @@ from typing import Any
 
 from exx.records import Finding, Json
 
+ABOUT_Q = "q_value: "  # a reason that begins so explains a missing q-value and nothing else
 PLACES = ("interval", "p_value", "interval_items", "p_value_items")
 
 
@@ -31,11 +32,19 @@ def defaults(findings: Sequence[Finding]) -> tuple[dict[str, Json], list[str]]:
         reasons += [] if known else [f"ci_95, ci_90: {best.reason or 'not defined'}"]
     if (best := chosen["p_value"]) is not None:
         made |= {"p_value": best.p_value, "q_value": best.q_value, "p_value_method": _method(best)}
-        reasons += [] if best.p_value is not None else [f"p_value: {best.reason or 'not defined'}"]
+        reasons += _missing_p(best)
     for place, name in (("interval_items", "ci_95_items"), ("p_value_items", "p_value_items")):
         if (best := chosen[place]) is not None:
             made[name] = _value(best, place)
     return made, reasons
+
+
+def _missing_p(best: Finding) -> list[str]:
+    if best.p_value is None:
+        return [f"p_value: {best.reason or 'not defined'}"]
+    if best.q_value is None:
+        return [f"{ABOUT_Q}{(best.reason or 'not adjusted').removeprefix(ABOUT_Q)}"]
+    return []
 
 
 def _best(findings: Sequence[Finding], place: str) -> Finding | None:

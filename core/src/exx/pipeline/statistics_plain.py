@@ -52,6 +52,23 @@ def jsonable(value: Any, where: str) -> Any:
     raise TypeError(f"{where} is a {type(value).__name__}, which JSON has no word for")
 
 
+def with_reasons(value: Any, why: str = "not defined") -> Any:
+    """Put a ``reason`` beside every null of a document that has none: that of what it is part of.
+
+    Args:
+        value: JSON.
+        why: The reason that stands where it is part of.
+    """
+    if isinstance(value, list):
+        return [with_reasons(inner, why) for inner in value]
+    if not isinstance(value, Mapping):
+        return value
+    why = value.get("reason") or why
+    lacking = "reason" not in value and None in value.values()
+    told = {key: with_reasons(inner, why) for key, inner in value.items()}
+    return {**told, "reason": why} if lacking else told
+
+
 def finite(value: float | None) -> Json:
     """Write an infinite number as a word; leave any other as it is."""
     if value is None or -inf < value < inf:

@@ -17,8 +17,8 @@ import orjson
 from attrs import asdict
 
 from exx.paired import Floats, PairedBlock, PairedSample
-from exx.pipeline.statistics_default import defaults
-from exx.pipeline.statistics_plain import finite
+from exx.pipeline.statistics_default import ABOUT_Q, defaults
+from exx.pipeline.statistics_plain import finite, with_reasons
 from exx.records import Address, Finding, Json
 from exx.state.files import atomic_path, write_json
 
@@ -30,7 +30,6 @@ COLUMNS = (
     *("analysis", "metric", "temp", "type", "subgroup", "n", "estimate", "low", "high", "level"),
     *("p_value", "q_value", "family", "reason", "details"),
 )
-ABOUT_Q = "q_value: "  # a reason that begins so explains a missing q-value and nothing else
 NUMBERS = ("estimate", "low", "high", "level", "p_value", "q_value")
 
 
@@ -77,7 +76,7 @@ def document(statistics: Statistics) -> dict[str, Json]:
         "stats_config": dict(statistics.stats_config),
         "analyses": list(statistics.analyses),
         "metrics": {name: asdict(metric) for name, metric in statistics.metrics.items()},
-        "results": results,
+        "results": with_reasons(results),
     }
 
 

@@ -14,7 +14,8 @@ def cost_plane(resamples: Sequence[Place], estimate: Place, *, title: str, stand
     """Draw resampled pairs of cost and effect around the one that was seen.
 
     Args:
-        resamples: Pairs (US dollars per 1,000 items, effect as a share), treatment − control, from resamples.
+        resamples: Pairs (US dollars per 1,000 items, gain as a share), from resamples: what the treatment costs more
+            and by how much it is better, whichever way is good for the metric.
         estimate: The pair that was seen.
         title: What it is of.
         standalone: For a file of its own.
@@ -35,11 +36,10 @@ def cost_plane(resamples: Sequence[Place], estimate: Place, *, title: str, stand
         zero_line(axes)
         zero_line(axes, vertical=False)
         xs, ys = zip(*resamples, strict=True)
-        axes.plot(
-            [100 * y for y in ys], xs, ".", color=INK, alpha=0.3, markersize=3, markeredgewidth=0, label="resamples"
-        )
+        axes.plot([100 * y for y in ys], xs, ".", color=INK, alpha=0.3, markersize=3, markeredgewidth=0)
+        axes.plot([], [], ".", color=INK, markersize=5, label="resamples")
         axes.plot([100 * effect], [usd], "o", color=TREATMENT, markersize=7, label="seen")
-        axes.set_xlabel("effect: treatment − control, percentage points")
+        axes.set_xlabel("gain of the treatment, percentage points")
         axes.set_ylabel("cost: US dollars more per 1,000 items")
         legend(axes)
         grid(axes, "both")

@@ -250,7 +250,7 @@ def _scored(cells: Sequence[str]) -> ScoredRow:
 
 
 def _metrics_of(path: Path) -> list[str]:
-    """The metrics of a score file: the columns that have a deviation beside them; a missing file is told by its reader."""
+    """The columns that have a deviation beside them; that a file is missing is told by whoever reads its rows."""
     if not path.is_file():
         return []
     with path.open(encoding="utf-8-sig", newline="") as lines:

@@ -14,6 +14,7 @@ from exx.records import Condition, Item, Json
 from exx.runs.opened import OpenTrial
 
 _MISSING = "not set"
+_LONGEST_VALUE = 200
 _TRIAL = ("model", "prompt_set", "temps", "top_p", "top_k", "max_new_tokens")
 _SCORING = ("abstention", "scorers", "unsupported", "fallback_scorer")
 _DECODING = ("trial.temps", "trial.top_p", "trial.top_k", "trial.max_new_tokens", "stop", "samples_per_item")
@@ -34,14 +35,15 @@ class Change:
     b: Json
 
     def cells(self) -> list[str]:
-        """Key and values as plain strings."""
+        """Key and values as plain strings, a long one cut."""
         return [self.key, _shown(self.a), _shown(self.b)]
 
 
 def _shown(value: Json) -> str:
     if value is None:
         return _MISSING
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]} …"
 
 
 def changes(a: OpenTrial, b: OpenTrial) -> list[Change]:
