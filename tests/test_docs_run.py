@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from documentation import DOCS, PAGES, all_blocks, blocks
 from repository import ROOT, report, shown
-from sessions import RUNS, Session, is_run, marker
+from sessions import PRINTED, RUNS, Session, is_run, marker
 
 EXAMPLE = ROOT / "examples/third_party_scorer"
 SCORER = DOCS / "tutorial/your-own-scorer.md"
@@ -33,8 +33,8 @@ def test_python_runs_or_says_where_it_belongs(block):
 
 @pytest.mark.parametrize("page", PAGES, ids=shown)
 def test_markers_are_known(page):
-    """Behind a language stands ``run``, ``run fails``, or nothing."""
-    problems = [str(block) for block in blocks(page) if marker(block) not in ("", *RUNS)]
+    """Behind a language stands ``run``, ``run fails``, ``printed``, or nothing."""
+    problems = [str(block) for block in blocks(page) if marker(block) not in ("", *RUNS, PRINTED)]
 
     assert not problems, report(problems)
 

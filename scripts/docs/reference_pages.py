@@ -139,8 +139,11 @@ def commands_page() -> str:
 
 def _section(name: str, command: click.Command) -> str:
     words = inspect.cleandoc(command.help or "").replace("\b\n", "")
+    arguments = [param for param in command.params if isinstance(param, click.Argument)]
+    usage = " ".join([name, *(argument.make_metavar(click.Context(command)) for argument in arguments)])
     table = "".join(f"{row(cells)}\n" for cells in options_of(command))
-    return f"### `{name}`\n\n{words}\n\n" + (f"| option | default | meaning |\n|---|---|---|\n{table}" if table else "")
+    options = f"| option | default | meaning |\n|---|---|---|\n{table}" if table else ""
+    return f"### `{name}`\n\n`{usage}`\n\n{words}\n\n{options}"
 
 
 # --- hooks -----------------------------------------------------------------------------------------------------------
@@ -206,7 +209,8 @@ def _plugin(package: Path, cls: Any) -> str:
 
 def _type(cls: Any, option: Any) -> str:
     """The type as it is written in the code, with names for a choice of words spelt out."""
-    words = str(option.type)
+    # What stands in the class: the attribute's own type is resolved, and no longer as written, once a config was read.
+    words = next(str(found) for one in cls.__mro__ if (found := inspect.get_annotations(one).get(option.name)))
     for name in re.findall(r"\b[A-Z]\w+", words):
         meant = getattr(sys.modules[cls.__module__], name, None)
         if get_origin(meant) is Literal:

@@ -42,7 +42,7 @@ _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 
 
 def added() -> dict[str, Path]:
-    """The pages that are no Markdown in docs/, each by its place: notebooks, the READMEs of the packages, a few more."""
+    """The pages that are no Markdown in docs/, each by its place: notebooks, packages' READMEs, a few more."""
     found = {path.relative_to(DOCS).with_suffix(".md").as_posix(): path for path in sorted(DOCS.rglob("*.ipynb"))}
     found |= {place: ROOT / path for place, path in PROJECT.items()}
     for pattern in PACKAGES.values():

@@ -146,18 +146,6 @@ def _parsing_error(words: list[str]) -> str | None:
     return None
 
 
-def all_commands() -> Iterator[tuple[str, click.Command]]:
-    """Every command of exx by its name, commands of groups too; those of plugins are told in their READMEs."""
-    for name in cli.list_commands(click.Context(cli)):
-        if name in cli.extra:
-            continue
-        command = cli.get_command(click.Context(cli), name)
-        assert command
-        yield f"exx {name}", command
-        if isinstance(command, click.Group):
-            yield from ((f"exx {name} {inner}", found) for inner, found in command.commands.items())
-
-
 def run_exx(folder: Path, plugins: str, *args: str) -> str:
     """Run exx in a folder with these plugins alone; give back what it prints, stdout first."""
     done = subprocess.run(

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ast
+import atexit
+import shutil
+import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
+
+from exx.scaffold import KINDS as GENERATED
+from exx.scaffold import NewPackage
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -79,8 +85,9 @@ class Import:
 
 
 def shown(path: Path) -> str:
-    """Name a path as one sees it from the root of the tree."""
-    return path.relative_to(ROOT).as_posix()
+    """Name a path as one sees it from the root of the tree, or from where packages are generated."""
+    above = ROOT if path.is_relative_to(ROOT) else _nursery()
+    return path.relative_to(above).as_posix()
 
 
 def core() -> Package:
@@ -99,6 +106,24 @@ def plugin_packages() -> list[Package]:
     return [Package(folder, folder.name) for folder in folders if folder.name != "__pycache__"]
 
 
+@cache
+def _nursery() -> Path:
+    """A folder like the root of the tree, for packages that are generated; gone when the tests are."""
+    folder = Path(tempfile.mkdtemp(prefix="exx-nursery-")).resolve()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
+def generated_packages() -> list[Package]:
+    """Let ``exx new`` write a package of every kind, where a package of that kind would lie."""
+    parents = {kind: parent for parent, (kind, _) in KINDS.items()}
+    folders = (
+        NewPackage.of(kind, f"fresh_{kind}").write(_nursery() / parents.get(kind, "prompt_sets")) for kind in GENERATED
+    )
+    return [Package(folder, folder.name) for folder in folders]
+
+
 def all_packages() -> list[Package]:
     """List the core, the prompts and every plugin."""
     return [core(), prompts(), *plugin_packages()]
@@ -106,13 +131,13 @@ def all_packages() -> list[Package]:
 
 def kind_of(package: Package) -> tuple[str, str]:
     """Say which module a plugin package's class lives in, and which hook offers it."""
-    return KINDS[shown(package.folder.parent)]
+    return {**KINDS, "prompt_sets": ("prompt_set", "exx_register_prompt_sets")}[shown(package.folder.parent)]
 
 
 def python_files(*folders: Path) -> list[Path]:
     """List the Python files below some folders, without what was built or installed there."""
     found = (path for folder in folders for path in sorted(folder.rglob("*.py")))
-    return [path for path in found if not _derived(path.relative_to(ROOT).parts)]
+    return [path for path in found if not _derived(Path(shown(path)).parts)]
 
 
 def _derived(parts: Iterable[str]) -> bool:

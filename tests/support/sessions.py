@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -14,8 +15,9 @@ from pathlib import Path
 
 from documentation import Block, blocks, commands
 
-# What may stand behind the language of a block: it runs; it runs, and fails as the page shows.
+# What may stand behind the language of a block: it runs; it runs, and fails as shown; what ran before it printed it.
 RUNS = ("run", "run fails")
+PRINTED = "printed"
 EXX = [sys.executable, "-c", "from exx.cli.main import main; main()"]
 
 
@@ -43,33 +45,42 @@ class Session:
     plugins: str
     finished: Path
     installed: list[str] = field(default_factory=list)
+    printed: str = ""
 
     def follow(self, page: Path) -> list[str]:
         """Follow a page from top to bottom; say what did not come out as it is shown."""
-        if "run_first" in page.read_text("utf-8"):
+        if re.search(r"\brun_first\b|load_run\(\"first\"\)", page.read_text("utf-8")):
             shutil.copytree(self.finished, self.folder / "experiments")
         return [problem for block in blocks(page) for problem in self._do(block)]
 
     def _do(self, block: Block) -> Iterator[str]:
-        if marker(block) not in RUNS:
-            if block.saved_as and block.before.rstrip().endswith(":"):
-                path = self.folder / block.saved_as
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(block.text, "utf-8")
-            return
-        fails = marker(block) == "run fails"
+        if marker(block) in RUNS:
+            self.printed = ""
+            for command in self._commands_of(block):
+                done = self._run(command)
+                self.printed += done.stdout + done.stderr
+                if (done.returncode != 0) != (marker(block) == "run fails"):
+                    yield f"{block}: exit status {done.returncode} of {shlex.join(command)}\n{self.printed}"
+            if block.language == "console":
+                yield from self._not_printed(block)
+        elif marker(block) == PRINTED:
+            yield from self._not_printed(block)
+        elif block.saved_as and block.before.rstrip().endswith(":"):
+            path = self.folder / block.saved_as
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text, "utf-8")
+
+    def _commands_of(self, block: Block) -> Iterator[list[str]]:
         if block.language == "python":
-            yield from _told(block, self._run([sys.executable, "-c", self._filled(block.text)]), fails)
-            return
-        printed = ""
-        for words in commands(block):
-            done = self._run(self._command(words))
-            printed += done.stdout + done.stderr
-            yield from _told(block, done, fails)
-        lines = printed.splitlines()
+            yield [sys.executable, "-c", self._filled(block.text)]
+        else:
+            yield from map(self._command, commands(block))
+
+    def _not_printed(self, block: Block) -> Iterator[str]:
+        lines = self.printed.splitlines()
         for shown in block.text.splitlines():
             if shown != "…" and not shown.startswith("$ ") and not any(_same(shown, line) for line in lines):
-                yield f"{block}: not printed: {shown}\n{printed}"
+                yield f"{block}: not printed: {shown}\n{self.printed}"
 
     def _command(self, words: list[str]) -> list[str]:
         if words[0] == "exx":
@@ -101,11 +112,6 @@ class Session:
         path = os.pathsep.join([*self.installed, *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, "EXX_PLUGINS": self.plugins, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
-
-
-def _told(block: Block, done: subprocess.CompletedProcess[str], fails: bool) -> Iterator[str]:
-    if (done.returncode != 0) != fails:
-        yield f"{block}: exit status {done.returncode} of {shlex.join(map(str, done.args))}\n{done.stdout}{done.stderr}"
 
 
 def _same(shown: str, printed: str) -> bool:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import pytest
 
 from exx import AnsweredItem, Item
+from exx.testing import check_scorer
 from exx_example_brevity.scorer import Brevity
 
 
 def answered(*texts: str) -> AnsweredItem:
     """Make an item with these answers to it."""
     return AnsweredItem(Item("capitals", "1", "What is the capital of France?", ("Paris",)), texts)
+
+
+def test_it_keeps_what_every_scorer_keeps():
+    """Odd items and answers, in any order and company, get one value each that is 0 or 1."""
+    check_scorer(Brevity)
 
 
 def test_words_are_counted_up_to_the_limit():
