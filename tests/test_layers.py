@@ -11,7 +11,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from repository import ROOT, Import, core, imports, parse, plugin_packages, prompts, python_files, report, shown
+from repository import (
+    ROOT,
+    Import,
+    core,
+    generated_packages,
+    imports,
+    parse,
+    plugin_packages,
+    prompts,
+    python_files,
+    report,
+    shown,
+)
 
 import exx
 
@@ -19,7 +31,7 @@ import exx
 # `state/*`), not from its neighbours in a row. The longest entry that fits a module counts.
 LAYERS = (
     ("compat", "errors", "fault"),
-    ("lattice", "records", "spread"),
+    ("lattice", "records", "scaffold", "spread"),
     ("config.paths", "downloads", "paired", "rows", "text", "wording"),
     ("answers", "drift", "hub", "interfaces", "observe", "plots", "reading", "responses", "state", "verdict"),
     ("caveats", "hookspecs", "integrity", "jobs", "sources"),
@@ -138,7 +150,7 @@ def test_the_core_names_no_plugin_in_a_condition():
 def test_plugins_use_the_public_names_only():
     """A plugin imports from ``exx`` and nothing beneath it; its tests also from ``exx.testing``."""
     problems = []
-    for package in [*plugin_packages(), prompts()]:
+    for package in [*plugin_packages(), prompts(), *generated_packages()]:
         for part, allowed in (("src", r"exx"), ("tests", r"exx(\.testing(\.\w+)*)?")):
             problems += [
                 f"{found.where}: imports {found.module}"
@@ -154,7 +166,7 @@ def test_plugins_do_not_know_each_other():
     """No plugin imports another plugin, in its tests neither."""
     problems = [
         f"{found.where}: {package.name} imports {found.module}"
-        for package in [*plugin_packages(), prompts()]
+        for package in [*plugin_packages(), prompts(), *generated_packages()]
         for path in python_files(package.folder)
         for found in imports(path)
         if found.top_level.startswith("exx_") and found.top_level != package.module
@@ -166,7 +178,7 @@ def test_plugins_do_not_know_each_other():
 def registration_modules() -> list[Path]:
     """List what is imported to list the plugins: each ``__init__``, and what its hook imports from its package."""
     files = []
-    for package in [*plugin_packages(), prompts()]:
+    for package in [*plugin_packages(), prompts(), *generated_packages()]:
         start = package.source / "__init__.py"
         if start.is_file():
             inside = [found for found in imports(start) if found.top_level == package.module]
@@ -194,7 +206,7 @@ def test_hook_modules_import_only_the_hook_marker():
     """The ``__init__`` of a plugin imports ``exx`` and the standard library at its top, its class inside the hook."""
     problems = [
         f"{found.where}: imports {found.module} at the top"
-        for package in [*plugin_packages(), prompts()]
+        for package in [*plugin_packages(), prompts(), *generated_packages()]
         for path in [package.source / "__init__.py"]
         if path.is_file()
         for found in imports(path)

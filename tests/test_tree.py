@@ -15,6 +15,7 @@ from repository import (
     Package,
     all_packages,
     core,
+    generated_packages,
     imports,
     kind_of,
     parse,
@@ -22,6 +23,7 @@ from repository import (
     prompts,
     python_files,
     report,
+    shown,
 )
 
 from exx.plugins import KINDS, Offer, Registry, load_plugins
@@ -39,9 +41,12 @@ DISTRIBUTIONS = {
 }
 
 PLUGINS = [*plugin_packages(), prompts()]
+# What `exx new` writes has the shape of what is here already.
+GENERATED = generated_packages()
 
-each_plugin = pytest.mark.parametrize("package", PLUGINS, ids=lambda package: package.name)
-each_package = pytest.mark.parametrize("package", all_packages(), ids=lambda package: package.name)
+each_plugin = pytest.mark.parametrize("package", [*PLUGINS, *GENERATED], ids=lambda package: package.name)
+each_installed = pytest.mark.parametrize("package", PLUGINS, ids=lambda package: package.name)
+each_package = pytest.mark.parametrize("package", [*all_packages(), *GENERATED], ids=lambda package: package.name)
 
 
 def required_names(requirements: list[str]) -> set[str]:
@@ -95,13 +100,13 @@ def test_a_plugin_is_named_after_its_folder(package):
     assert package.project.get("name") == package.name
 
 
-@pytest.mark.parametrize("package", plugin_packages(), ids=lambda package: package.name)
+@pytest.mark.parametrize("package", [*plugin_packages(), *GENERATED], ids=lambda package: package.name)
 def test_the_class_and_its_tests_are_where_one_looks(package):
     """A scorer is in ``scorer.py`` and tested by ``test_scorer.py``, and so for every kind."""
     kind, _ = kind_of(package)
     wanted = [package.source / f"{kind}.py", package.folder / "tests" / f"test_{kind}.py"]
 
-    assert not [path.relative_to(ROOT).as_posix() for path in wanted if not path.is_file()]
+    assert not [shown(path) for path in wanted if not path.is_file()]
 
 
 def test_the_prompts_are_tested():
@@ -197,7 +202,7 @@ def test_data_files_say_where_they_come_from(package):
     files = [
         path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix in {".json", ".csv", ".jsonl"}
     ]
-    silent = [path.relative_to(ROOT).as_posix() for path in files if "source" not in path.read_text("utf-8").lower()]
+    silent = [shown(path) for path in files if "source" not in path.read_text("utf-8").lower()]
 
     assert not silent or (folder / "README.md").is_file(), (
         f"no source in {', '.join(silent)}, and no README.md beside them"
@@ -216,7 +221,7 @@ def offers_of(package: Package, registry: Registry) -> list[Offer]:
     return [offer for offer in offers if offer.owner.distribution == package.name]
 
 
-@each_plugin
+@each_installed
 def test_an_installed_plugin_registers(package):
     """The plugin is found through its entry point and offers its class under a name."""
     if package.name in extras() and not any(distributions(name=package.name)):
@@ -229,7 +234,7 @@ def test_an_installed_plugin_registers(package):
     assert offers, f"{package.name} offers nothing; is it installed? (make setup)"
 
 
-@each_plugin
+@each_installed
 def test_a_plugin_class_is_a_frozen_record_of_its_options(package):
     """Each class offered is a frozen attrs class; its options are keyword-only, and documented in class and README."""
     readme = (package.folder / "README.md").read_text("utf-8")
@@ -249,3 +254,12 @@ def test_a_plugin_class_is_a_frozen_record_of_its_options(package):
         problems += [f"{offer.name}: option {o.name!r} is not in README.md" for o in options if o.name not in readme]
 
     assert not problems, report(f"{package.where}: {problem}" for problem in problems)
+
+
+@pytest.mark.parametrize("package", [*plugin_packages(), prompts()], ids=lambda package: package.name)
+def test_a_plugin_calls_the_contract_of_its_kind(package):
+    """Among its tests is the one line that tries what exx asks of every plugin of its kind."""
+    kind = "prompt_set" if package == prompts() else kind_of(package)[0]
+    tests = "".join(path.read_text("utf-8") for path in python_files(package.folder / "tests"))
+
+    assert f" check_{kind}(" in tests, f"{package.where}: call exx.testing.check_{kind} in tests/test_{kind}.py"

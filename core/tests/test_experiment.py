@@ -13,6 +13,7 @@ from attrs import field, frozen
 from attrs.validators import ge
 from lab import Lab
 
+from exx.config.dump import to_plain
 from exx.config.load import build_config, load_config
 from exx.config.structure import Origin
 from exx.errors import BackendError, ConfigError, DataError, PluginError
@@ -105,6 +106,33 @@ def test_a_plugin_that_could_not_be_loaded_is_told_where_it_is_missed(lab: Lab) 
 
 
 # prompts
+
+
+def test_a_prompt_set_takes_options(lab: Lab) -> None:
+    """Under its name, as any other plugin does; a wrong one is told by its path; the config is written as it was."""
+
+    @frozen(kw_only=True)
+    class Toned:
+        """Two prompts.
+
+        Attributes:
+            tone: The treatment.
+        """
+
+        name: ClassVar[str] = "toned"
+        tone: str = "plain"
+
+        def texts(self) -> PromptTexts:
+            return PromptTexts("Answer.", f"Answer in a {self.tone} way.", "Read.", "Answer.")
+
+    lab.plugin.classes = {**lab.plugin.classes, "prompt_sets": [Toned]}
+    given = {"mine": {"name": "toned", "tone": "firm"}}
+    experiment = lab.experiment(prompt_sets=given)
+
+    assert experiment.prompts(experiment.trials[0]).texts.treatment == "Answer in a firm way."
+    assert to_plain(experiment.config)["prompt_sets"] == given
+    (problem,) = problems(lab, prompt_sets={"mine": {"name": "toned", "tune": "x"}})
+    assert problem.startswith("prompt_sets.mine.tune: unknown key, did you mean 'tone'?")
 
 
 def test_a_missing_prompt_file_is_named(lab: Lab) -> None:

@@ -279,3 +279,65 @@ def test_two_objects_of_one_class_are_two_plugins() -> None:
     assert len(registry.owners) == 2
     with pytest.raises(PluginError, match=r"plugin 'FakePlugin-1' .* is also offered by 'FakePlugin'"):
         registry.offers("dataset")
+
+
+# --- hook specs of other versions ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("declared", "words", "fix"),
+    [
+        (">=2", "was made for hook specs >=2, and those of this exx are 1.0", "pip install --upgrade exx-core, or"),
+        ("<1", "was made for hook specs <1, and those of this exx are 1.0", "pip install --upgrade exx-old, or"),
+        ("latest", "exx_hookspec: expected a range such as '>=1,<2', found 'latest'", "set exx_hookspec = '>=1,<2' in"),
+        (7, "exx_hookspec: ", "set exx_hookspec"),
+    ],
+)
+def test_a_plugin_made_for_other_hooks_is_told(
+    site: Path, distribution: Distribution, monkeypatch: pytest.MonkeyPatch, declared: object, words: str, fix: str
+) -> None:
+    """It is not asked, so that a hook it has and exx has not is no riddle; what to upgrade is said."""
+    monkeypatch.delitem(sys.modules, "other_specs", raising=False)
+    source = f"from exx import hookimpl\nexx_hookspec = {declared!r}\n@hookimpl\ndef exx_unheard_of(): pass\n"
+    (site / "other_specs.py").write_text(source)
+    distribution(site, "exx-old", "0.1", {"old": "other_specs"})
+    (broken,) = load_plugins().broken
+
+    assert words in broken.reason and fix in str(broken.error())
+    assert broken.state == ("other version" if declared in (">=2", "<1") else "broken")
+
+
+@pytest.mark.parametrize("declared", [">=1,<2", "==1.0", ">= 1.0 , != 1.5", ">0.9,<=1"])
+def test_a_plugin_made_for_these_hooks_is_taken(
+    site: Path, distribution: Distribution, monkeypatch: pytest.MonkeyPatch, declared: str
+) -> None:
+    """1 and 1.0 are the same version."""
+    monkeypatch.delitem(sys.modules, "these_specs", raising=False)
+    (site / "these_specs.py").write_text(offering("scorer", "one") + f"\nexx_hookspec = {declared!r}\n")
+    distribution(site, "exx-these", "1.0", {"these": "these_specs"})
+    registry = load_plugins()
+
+    assert registry.broken == [] and registry.find("scorer", "one").owner.distribution == "exx-these"
+
+
+def test_a_deprecated_hook_warns_by_the_plugins_name(
+    site: Path, distribution: Distribution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entry point, distribution and version, and what to do instead; the plugin works on."""
+    monkeypatch.delitem(sys.modules, "late_one", raising=False)
+    monkeypatch.setattr("exx.plugins.DEPRECATED", {"exx_register_scorers": "use exx_offer instead"})
+    (site / "late_one.py").write_text(offering("scorer", "one"))
+    distribution(site, "exx-late", "1.0", {"late": "late_one"})
+    words = r"plugin 'late' \(exx-late 1.0\) implements exx_register_scorers, which will be removed: use exx_offer"
+    with pytest.warns(DeprecationWarning, match=words):
+        registry = load_plugins()
+
+    assert len(registry.deprecations) == 1 and "one" in registry.offers("scorer")
+
+
+def test_a_name_claimed_twice_leaves_the_others_to_be_listed() -> None:
+    """The survey has everything; a look-up of that kind is refused with both distributions."""
+    registry = Registry.of(FakePlugin(), FakePlugin(classes={"scorers": []}))
+    offers, clashes = registry.survey("backend")
+
+    assert list(offers) == ["fake"] and len(clashes) == 1
+    with pytest.raises(PluginError, match="backend 'fake' is also offered by 'FakePlugin'"):
+        registry.find("backend", "fake")

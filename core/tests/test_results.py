@@ -167,6 +167,16 @@ def test_findings_without_the_table(folder):
     assert [f.address.subgroup for f in found] == [None, ("dataset", "one")]
 
 
+def test_what_study_analyses_wrote_is_found_by_its_file(folder):
+    """Whatever JSON lies there and is none of the core's own; a damaged one is told with what makes it."""
+    write_json(folder / "reading_level.json", {"blocks": []})
+
+    assert dict(load_results(folder).studies) == {"reading_level.json": {"blocks": []}}
+    (folder / "reading_level.json").write_text("{", "utf-8")
+    with pytest.raises(DataError, match=r"reading_level\.json: is not valid JSON .*\n?.*exx analyze"):
+        _ = load_results(folder).studies
+
+
 def test_metrics_without_a_description(folder):
     """A metric that no file describes goes by its name; metrics.json may be missing altogether."""
     (folder / "metrics.json").unlink()

@@ -16,7 +16,7 @@ from exx.errors import PluginError, StopRequested
 from exx.experiment import Bound
 from exx.pipeline.statistics import analyze_study, compute
 from exx.pipeline.statistics_default import defaults
-from exx.pipeline.statistics_plain import jsonable
+from exx.pipeline.statistics_plain import jsonable, with_reasons
 from exx.pipeline.statistics_write import document, write_findings_parquet, write_statistics
 from exx.plugins import Owner
 
@@ -301,9 +301,25 @@ def test_the_highest_offer_stands_for_its_metric():
     empty = made("empty", reason="no spread", default_for={"p_value": 20, "interval": 20})
 
     values, reasons = defaults([low, empty, high, made("other", p_value=0.01)])
-    assert (values["p_value"], values["ci_95"], values["ci_95_method"], reasons) == (0.2, [-1.0, 1.0], "high", [])
+    assert (values["p_value"], values["ci_95"], values["ci_95_method"]) == (0.2, [-1.0, 1.0], "high")
+    assert reasons == ["q_value: not adjusted"]
     values, _ = defaults([high, evolve(low, q_value=0.6)])
     assert (values["p_value"], values["q_value"], values["p_value_method"]) == (0.3, 0.6, "low: by hand")
     values, reasons = defaults([empty])
     assert (values["p_value"], values["ci_95"]) == (None, None)
     assert reasons == ["ci_95, ci_90: no spread", "p_value: no spread"]
+
+
+def test_what_stands_in_for_a_primary_metric_is_adjusted_as_one(scores):
+    """Without the config's primary metric exact match stands in for it, in the adjustments as in the verdict."""
+    seen = ask(scores, Coin(), Halver(), primary=("answer_match",)).findings
+
+    assert {finding.family for finding in seen} == {"em"}
+
+
+def test_no_null_without_a_reason():
+    """Every null of significance.json has a reason beside it: its own, or that of what it is part of."""
+    told = with_reasons({"a": None, "reason": "no pairs", "part": {"b": None, "c": [{"d": None}], "e": {"f": 1}}})
+
+    assert told["part"] == {"b": None, "c": [{"d": None, "reason": "no pairs"}], "e": {"f": 1}, "reason": "no pairs"}
+    assert with_reasons({"p_value": None}) == {"p_value": None, "reason": "not defined"}

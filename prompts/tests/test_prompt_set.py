@@ -9,6 +9,7 @@ import pytest
 
 import exx_prompts
 from exx import PromptSet, PromptTexts
+from exx.testing import check_prompt_set
 from exx_prompts.prompt_set import (
     BundledPromptSet,
     Default,
@@ -165,3 +166,9 @@ def test_each_file_is_used() -> None:
 
     assert found == {f"{prompt_set.name}/{arm}.txt" for prompt_set in SETS for arm in ("control", "treatment")}
     assert tasks == {"open_book.txt", "closed_book.txt"}
+
+
+@each_set
+def test_keeps_the_contract(prompt_set: type[BundledPromptSet]) -> None:
+    """What exx asks of every prompt set: see exx.testing."""
+    check_prompt_set(prompt_set)

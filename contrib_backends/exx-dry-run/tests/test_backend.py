@@ -7,6 +7,7 @@ from math import sqrt
 import pytest
 
 from exx import BackendError, Item, Request, RequestId
+from exx.testing import check_backend
 from exx_dry_run.backend import DryRunBackend, Rates
 from exx_dry_run.invent import invented, span_of
 
@@ -163,3 +164,8 @@ def test_rates_beyond_one_are_refused():
 def test_invented_words_differ():
     """Different numbers mostly give different words."""
     assert len({invented(number) for number in range(1000)}) > 900
+
+
+def test_keeps_the_contract():
+    """What exx asks of every backend: see exx.testing."""
+    check_backend(DryRunBackend)

@@ -11,6 +11,7 @@ from fireworks_server import FireworksServer
 
 import exx_fireworks.datasets
 from exx import BackendError, BatchBackend
+from exx.testing import check_backend
 from exx_fireworks.backend import FireworksBackend
 
 
@@ -153,3 +154,8 @@ def test_without_jobs_the_same_models_are_asked_one_by_one(workdir: Path, monkey
     assert options["base_url"] == "https://api.fireworks.ai/inference/v1"
     assert options["api_key_env"] == "FIREWORKS_API_KEY"
     assert "fw_secret" not in str(options)
+
+
+def test_keeps_the_contract(server: FireworksServer) -> None:
+    """What exx asks of every backend: see exx.testing."""
+    check_backend(FireworksBackend(poll_interval=0.01), model=MODEL)

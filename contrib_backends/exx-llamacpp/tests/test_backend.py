@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from exx import BackendError, Request
+from exx.testing import check_backend
 from exx_llamacpp import weights
 from exx_llamacpp.backend import LlamaCppBackend
 from exx_llamacpp.engine import version
@@ -300,3 +301,8 @@ def test_options_out_of_range_are_refused(options):
     """Each option has its least value."""
     with pytest.raises(ValueError, match=next(iter(options))):
         LlamaCppBackend(**options)
+
+
+def test_keeps_the_contract(model):
+    """What exx asks of every backend: see exx.testing."""
+    check_backend(LlamaCppBackend(), model=model)

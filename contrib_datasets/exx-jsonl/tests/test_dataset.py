@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exx import DataError, Item, Source
+from exx.testing import check_dataset
 from exx_jsonl.dataset import Jsonl
 
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1).filter(lambda text: text == text.strip())
@@ -218,6 +219,20 @@ def test_a_record_without_an_id_among_others_is_told(tmp_path: Path) -> None:
         items(tmp_path, rows)
     with pytest.raises(DataError, match='line 1: "qid" is missing'):
         items(tmp_path, [{"qid": None, "question": "a", "answer": "x"}], columns={"id": "qid"})
+
+
+def test_the_first_record_may_be_the_one_without_an_id(tmp_path: Path) -> None:
+    """Its name is not made up because of where it stands; a file none of whose early rows has one has none at all."""
+    bare, named = {"question": "b", "answer": "x"}, {"id": "1", "question": "a", "answer": "x"}
+
+    with pytest.raises(DataError, match='line 1: "id" is missing, but other rows have one'):
+        items(tmp_path, [bare, named])
+    assert [item.id for item in items(tmp_path, [bare, named], on_error="skip")] == ["1"]
+    with pytest.raises(DataError, match='line 2: "id" is missing'):
+        table(tmp_path, "id,question,answer\n,b,x\n2,a,x\n")
+    many = [{**bare, "question": f"q{number}"} for number in range(150)]
+    with pytest.raises(DataError, match='line 151: "id" is given, but the rows before have none'):
+        items(tmp_path, [*many, named])
 
 
 def test_a_passage_that_is_null_is_refused_or_taken_as_none(tmp_path: Path) -> None:
@@ -449,3 +464,10 @@ def test_the_readmes_example_works(tmp_path: Path) -> None:
 
     assert (first.id, first.type, third.is_unanswerable) == ("capital-fr", "closed", True)
     assert second.group == third.group
+
+
+def test_keeps_the_contract(tmp_path: Path) -> None:
+    """What exx asks of every dataset: see exx.testing."""
+    check_dataset(
+        dataset(tmp_path, [{"question": "Capital of France?", "answer": "Paris"}, {"question": "Who?", "answer": "x"}])
+    )

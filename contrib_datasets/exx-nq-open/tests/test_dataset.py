@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from exx import DataError, Item, Source
+from exx.testing import check_dataset
 from exx_nq_open.dataset import REPO, REVISION, NQOpen
 
 # Made up for these tests; the third asks what the first asks.
@@ -188,3 +189,8 @@ def test_the_plugin_offers_the_dataset() -> None:
     import exx_nq_open
 
     assert [cls.name for cls in exx_nq_open.exx_register_datasets()] == ["nq_open"]
+
+
+def test_keeps_the_contract(tmp_path: Path) -> None:
+    """What exx asks of every dataset: see exx.testing."""
+    check_dataset(NQOpen(source=Source.parse(str(written(tmp_path / "dev.jsonl", lines(ROWS))))))

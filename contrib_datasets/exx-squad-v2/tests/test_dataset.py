@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from exx import DataError, Item, Source
+from exx.testing import check_dataset
 from exx_squad_v2.dataset import REVISION, SquadV2
 
 # Made up for these tests; three questions on two passages.
@@ -352,3 +353,8 @@ def test_the_plugin_offers_the_dataset() -> None:
     import exx_squad_v2
 
     assert [cls.name for cls in exx_squad_v2.exx_register_datasets()] == ["squad_v2"]
+
+
+def test_keeps_the_contract(tmp_path: Path) -> None:
+    """What exx asks of every dataset: see exx.testing."""
+    check_dataset(SquadV2(source=Source.parse(str(write_json(tmp_path / "dev.json", DOCUMENT)))))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import exx_answer_match
 from exx import Abstention, AnsweredItem, Item, normalise_orqa, normalise_squad, normalise_triviaqa
-from exx.testing import Registry
+from exx.testing import Registry, check_scorer
 from exx_answer_match.scorer import AnswerMatch
 
 CASES = [json.loads(line) for line in (Path(__file__).parent / "data" / "cases.jsonl").read_text("utf-8").splitlines()]
@@ -207,3 +207,8 @@ def test_an_exact_match_is_a_match(name):
 def test_it_is_registered():
     """The plugin offers the class under the word the config uses."""
     assert Registry.of(exx_answer_match).find("scorer", "answer_match").cls is AnswerMatch
+
+
+def test_keeps_the_contract():
+    """What exx asks of every scorer: see exx.testing."""
+    check_scorer(AnswerMatch)

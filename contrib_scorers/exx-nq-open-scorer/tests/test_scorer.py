@@ -10,7 +10,7 @@ import pytest
 
 import exx_nq_open_scorer
 from exx import AnsweredItem, Item
-from exx.testing import Registry
+from exx.testing import Registry, check_scorer
 from exx_nq_open_scorer.scorer import NQOpenScorer
 
 
@@ -79,3 +79,8 @@ def test_equal_to_the_official_script(name, count, rule, at):
 def test_it_is_registered():
     """The plugin offers the class under the word the config uses."""
     assert Registry.of(exx_nq_open_scorer).find("scorer", "nq_open").cls is NQOpenScorer
+
+
+def test_keeps_the_contract():
+    """What exx asks of every scorer: see exx.testing."""
+    check_scorer(NQOpenScorer)

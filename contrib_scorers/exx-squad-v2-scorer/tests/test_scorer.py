@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import exx_squad_v2_scorer
 from exx import AnsweredItem, Item
-from exx.testing import Registry
+from exx.testing import Registry, check_scorer
 from exx_squad_v2_scorer.scorer import SquadV2Scorer
 
 
@@ -92,3 +92,8 @@ def test_equal_to_the_official_script(name):
 def test_it_is_registered():
     """The plugin offers the class under the word the config uses."""
     assert Registry.of(exx_squad_v2_scorer).find("scorer", "squad_v2").cls is SquadV2Scorer
+
+
+def test_keeps_the_contract():
+    """What exx asks of every scorer: see exx.testing."""
+    check_scorer(SquadV2Scorer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -13,6 +14,8 @@ from exx import DataError, Item, ReadLog, Row, UnusableRow, check_characters, sh
 from exx_jsonl.columns import Columns
 
 EXAMPLE = '{"question": "…", "answers": ["…"]}'
+
+_AHEAD = 100  # rows looked at for an id before it is settled that this file has none
 
 _NO_ANSWER = 'give "answers": ["…"], or "is_unanswerable": true if the passage does not hold the answer'
 _NO_PASSAGE = (
@@ -33,7 +36,7 @@ class Maker:
         null_is_closed: A passage that is null means that there is none; otherwise it is refused.
         places: Where each item was.
         repeats: How often a question without an id has come.
-        ids: Whether rows must have an id: those of a file all do, if the first one does. None before the first.
+        ids: Whether rows must have an id: either all rows of a file have one, or none has.
     """
 
     log: ReadLog
@@ -43,7 +46,7 @@ class Maker:
     null_is_closed: bool = False
     places: dict[tuple[str, str], int | str] = field(factory=dict)
     repeats: dict[tuple[str, str], int] = field(factory=dict)
-    ids: bool | None = None
+    ids: bool = False
 
     def items(self, rows: Iterable[Row]) -> Iterator[Item]:
         """Yield an item per row, in order.
@@ -52,9 +55,8 @@ class Maker:
             DataError: A row that cannot be used and may not be skipped, an id that was used before, no rows at all, or
                 a column that no row has.
         """
-        if "id" in self.columns.names:
-            self.ids = True
-        for row in rows:
+        self.ids = "id" in self.columns.names
+        for row in rows if self.ids else self._looked_ahead(rows):
             try:
                 item = self._item(row)
             except UnusableRow as cause:
@@ -66,15 +68,36 @@ class Maker:
             reason = f'no row has a field "{self.columns.name(unfound)}"'
             raise DataError(self.log.where, reason, hint=f"`columns.{unfound}` names it")
 
+    def _looked_ahead(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The same rows; whether they must have an id is known before the first, which may be the one that lacks it."""
+        rows, seen, broken = iter(rows), [], None
+        try:
+            for row in islice(rows, _AHEAD):
+                seen.append(row)
+                self.ids = isinstance(row.value, Mapping) and self._has_id(row.value)
+                if self.ids:
+                    break
+        except DataError as cause:  # one of these rows cannot be read: those before it come first
+            broken = cause
+        yield from seen
+        if broken is not None:
+            raise broken
+        yield from rows
+
+    def _has_id(self, row: Mapping[str, Any]) -> bool:
+        value = row.get("id")
+        if isinstance(value, str):
+            return bool(value.strip()) and not (self.columns.table and value.strip() in self.columns.missing)
+        return type(value) is int
+
     def _item(self, row: Row) -> Item:
         fields = self.columns.row(row.value, EXAMPLE)
         question, context = self._question(fields), self._context(fields)
         given = self._name(fields, "id")
-        if self.ids is None:
-            self.ids = given is not None
-        if given is None and self.ids:
+        if (given is not None) != self.ids:
             name = self.columns.name("id")
-            raise UnusableRow(f'"{name}" is missing, but other rows have one', name, "give every row an id, or none")
+            but = "is missing, but other rows have one" if self.ids else "is given, but the rows before have none"
+            raise UnusableRow(f'"{name}" {but}', name, "give every row an id, or none")
         unanswerable = self._flag(fields)
         item = Item(
             dataset=self.dataset or self._text(fields, "dataset") or self.default,

@@ -7,7 +7,7 @@ putting a right answer match as well.
 
 Sources:
     Wang et al., *Evaluating Open-QA Evaluation* (EVOUNA), NeurIPS 2023 Datasets and Benchmarks: what matching is held
-    against, and why exact match will not do for models that chat.
+        against, and why exact match will not do for models that chat.
 """
 
 from __future__ import annotations

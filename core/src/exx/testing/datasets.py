@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from typing import Any
 
@@ -26,7 +27,7 @@ def check_dataset(dataset: Any, *, most: int = MOST) -> None:
     """
     subject = subject_of("dataset", dataset)
     digest = subject.digest()
-    require(digest is None or _is_text(digest), subject, f"digest() is {digest!r}, neither a sha256 in hex nor None")
+    require(digest is None or _is_digest(digest), subject, f"digest() is {digest!r}, neither a sha256 in hex nor None")
     require(digest == subject.digest(), subject, "digest() is another the second time")
     loaded = subject.load()
     first = list(islice(loaded.items, most))
@@ -60,6 +61,10 @@ def _check_provenance(subject: Any, provenance: Any) -> None:
     digest = subject.digest()
     told = provenance.sha256
     require(None in (digest, told) or digest == told, subject, f"digest() is {digest}, and the provenance says {told}")
+
+
+def _is_digest(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-fA-F]{64}", value) is not None
 
 
 def _is_text(value: Any) -> bool:

@@ -20,7 +20,7 @@ def check_detector(detector: Any, batch: Sequence[GroundedAnswers] = ()) -> None
     """Check what a detector says of claims that are true to their passage, made up, empty or odd.
 
     One degree in [0, 1] for each claim, in their order, the same whatever else is in the batch; what stands in the
-    passage is supported more, on average, than what has nothing to do with it.
+    passage is supported no less, on average, than what has nothing to do with it.
 
     Args:
         detector: The detector, or its class if all its options have defaults.
@@ -41,7 +41,7 @@ def check_detector(detector: Any, batch: Sequence[GroundedAnswers] = ()) -> None
     _support(subject, [])
     held, invented = found[: len(_TRUE)], found[len(_TRUE) : len(_TRUE) + len(_MADE_UP)]
     words = f"claims from the passage get {sum(held) / len(held):.2f}, others {sum(invented) / len(invented):.2f}"
-    require(sum(held) > sum(invented), subject, f"support does not tell true from made up: {words}")
+    require(sum(held) >= sum(invented), subject, f"support does not tell true from made up: {words}")
 
 
 def _only(one: GroundedAnswers, claim: tuple[str, str]) -> GroundedAnswers:

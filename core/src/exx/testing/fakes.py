@@ -200,7 +200,11 @@ class FakePlugin:
     @classmethod
     def of_everything(cls, answer: Answer = right_sum) -> FakePlugin:
         """One that offers a fake of every kind a run needs, all called ``fake``, and no prompt set."""
-        classes = {"scorers": [FakeScorer], "detectors": [FakeDetector], "analyses": [FakeAnalysis]}
+        classes: dict[str, list[PluginClass]] = {
+            "scorers": [FakeScorer],
+            "detectors": [FakeDetector],
+            "analyses": [FakeAnalysis],
+        }
         return _WithoutPrompts(answer, classes)
 
     def _more(self, kind: str) -> list[PluginClass]:

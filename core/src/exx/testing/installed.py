@@ -50,7 +50,9 @@ def check_offer(offer: Offer) -> Checked:
         return Checked(offer, "in part", f"refuses here: {refusal.message}")
     except AssertionError as broken:
         return Checked(offer, "failed", str(broken))
-    except Exception as cause:  # noqa: BLE001 - whatever a plugin raises is what is wrong with it
+    except Exception as cause:  # whatever a plugin raises is what is wrong with it
+        if os.environ.get("EXX_TRACE"):
+            raise
         return Checked(offer, "failed", f"{type(cause).__name__}: {cause}")
     return Checked(offer, "ok")
 

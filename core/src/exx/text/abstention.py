@@ -16,7 +16,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from exx.text.phrases import ABOUT, BARE, DECLINES, FIRST_WORDS, LEAD_IN, TURNS
+from exx.text.phrases import ABOUT, BARE, DECLINES, FIRST_WORDS, LEAD_IN, TRAILING, TURNS
 
 _LONGEST = 1_000
 _WRAPPING = " \t\n\r\"'“”«»*_`<>()[]{}#"
@@ -123,6 +123,7 @@ def _declines(text: str) -> bool:
 def _declining(sentence: str, original: str) -> bool:
     lead = LEAD_IN.match(sentence)
     said = sentence[lead.end() :].strip(_ENDING) if lead else sentence
+    said = TRAILING.sub("", said)
     if said in BARE or sentence in BARE:
         return True
     if _is_title(original):

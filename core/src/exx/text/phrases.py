@@ -107,11 +107,16 @@ _PASSAGES = _any(
     lacks?\b"""
 )
 _BEYOND = _any("beyond|outside|not (?:in|within|part of|covered by)")
+_ANSWERS = _any(
+    r"""(?:the|this|that|your|an?) (?:[\w-]+ )?(?:answer|question|information|reason|identity)
+    it|this|that|the answer (?:to|for) (?:the|this|that|your) question"""
+)
 _MISSING = _any(
     rf"""there (?:is|was|are|were|seems to be|appears to be)(?:n't| not)? ?(?:{_LITTLE} )?{_MATTER}(?<!there is)
     there's {_LITTLE} {_MATTER}
     there(?:'s| is| was) nothing (?:said |mentioned |stated )?{_IN_PASSAGE}
-    (?:(?:that|this|it)(?:'s| is)|is) {_BEYOND} (?:what |the scope of )?{_PASSAGE}\b
+    (?:{_ANSWERS}(?:'s| is| was)|is) {_BEYOND} (?:what |the scope of )?{_PASSAGE}\b
+    {_ANSWERS} (?:is|was)n't {_IN_PASSAGE}
     (?:(?:that|this|it)(?:'s| is)|is) not (?:something|a question|a thing) (?:that |which )?{_PASSAGE}\b
     no answer (?:is |was )?(?:possible|found|given|available|provided|exists|can be (?:given|found))\b
     {_LITTLE} (?:\w+ )?{_MATTER} (?:{_IN_PASSAGE}|about|on|regarding|concerning|to answer|provided|given)\b
@@ -119,10 +124,6 @@ _MISSING = _any(
     nothing {_IN_PASSAGE}
     nothing (?:is|was) (?:said|mentioned|stated)
     none of (?:this|that|it) is {_TOLD}"""
-)
-_ANSWERS = _any(
-    r"""(?:the|this|that|your|an?) (?:[\w-]+ )?(?:answer|question|information|reason|identity)
-    it|this|that|the answer (?:to|for) (?:the|this|that|your) question"""
 )
 _OPEN = _any("unknown|unclear|unanswerable|n/a|unspecified|missing")
 _IMPOSSIBLE = _any(
@@ -133,7 +134,7 @@ _IMPOSSIBLE = _any(
     (?:it (?:is|was) |it's )?(?:not possible|impossible|difficult|hard) (?:for me )?to {_HOW}{_FIND}\b
     (?:unable|not able) to {_HOW}{_FIND}\b
     (?:cannot|can't) {_HOW}{_FIND}\b
-    (?:unknown|unclear|unanswerable|unspecified|not {_HOW}{_TOLD})(?=,| \(| {_IN_PASSAGE}| because\b| since\b| as\b)
+    (?:unknown|unclear|unanswerable|unspecified|not {_HOW}{_TOLD})(?=,|:| \(| {_IN_PASSAGE}| because\b| since\b| as\b)
     (?:do not|don't) know(?=$|,| the answer| what| who| when| where)"""
 )
 _MENTIONS = _any(
@@ -147,7 +148,7 @@ _BESIDES = _any(
 )
 _TOLD_ALONE = _any("specified|stated|given|mentioned|provided|named|disclosed|recorded|indicated|identified|told")
 _BURIED = (
-    rf"[^,;]{{1,200}}? {_IS_NOT} {_HOW}"
+    rf"(?:[^,;(]|\([^()]*\)){{1,200}}? {_IS_NOT} {_HOW}"
     rf"(?:{_TOLD} {_IN_PASSAGE}(?=$|[,;]| as | because | so )|{_TOLD_ALONE}$)"
     r"|[^,;:]{1,100}? (?:is|was|are|were|remains?) (?:simply |still )?(?:unknown|unclear|unspecified|undetermined)$"
 )
@@ -155,7 +156,7 @@ _BURIED = (
 DECLINES = re.compile(
     "(?:(?:so|and|that|since|because|as) )?"
     + _any(
-        rf"""(?:i|we)(?: |(?='m)){_HOW}{_SPEAKER}
+        rf"""(?:i|we)(?: |(?='(?:m|d|ll|ve|re)\b)){_HOW}{_SPEAKER}
         {_PASSAGE} {_PASSAGES}
         it {_NOT} {_HOW}(?:say|state|mention|specify|indicate|give an answer)
         {_MISSING}
@@ -199,7 +200,7 @@ BARE = _listed(
     say, can't say, cannot tell, can't tell, cannot determine, can't determine, cannot be determined, can't be
     determined, cannot be answered, can't be answered, unable to answer, unable to determine, unable to say,
     impossible to say, impossible to determine, impossible to tell, hard to say, i give up, who knows, beats me, don't
-    remember, i forgot
+    remember, i forgot, i wouldn't know, i would not know
     """
 )
 """What declines when it is all that is said."""
@@ -232,10 +233,13 @@ ABOUT = re.compile(
 )
 """How a sentence begins that only comments on having declined."""
 
+TRAILING = re.compile(r"(?:,? (?:i'm |i am )?(?:so |very )?sorry|,? (?:i'm|i am) afraid|, unfortunately)$")
+"""What may come after declining without changing it."""
+
 FIRST_WORDS = _listed(
     """
-    i, i'm, 'm, m, im, idk, we, sorry, unfortunately, regrettably, sadly, apologies, my, well, hmm, um, uh, oh, ok,
-    okay, no, honestly, frankly, actually, unknown, unanswerable, unclear, undetermined, unspecified, unsure,
+    i, i'm, i'd, i've, 'm, m, im, idk, we, sorry, unfortunately, regrettably, sadly, apologies, my, well, hmm, um, uh,
+    oh, ok, okay, no, honestly, frankly, actually, unknown, unanswerable, unclear, undetermined, unspecified, unsure,
     uncertain, unable, not, none, nothing, n/a, n.a, dunno, cannot, can't, can, cant, insufficient, impossible,
     information, answer, it, it's, there, there's, this, that, the, based, according, given, from, in, on, since,
     because, as, don't, do, dont, who, beats, hard, to, a, response, final, so, and, at, after, relying, passage,

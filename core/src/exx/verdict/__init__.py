@@ -3,7 +3,7 @@
 from exx.verdict.guards import GuardRow, cost_guard, guard_rows
 from exx.verdict.reading import verdict_rows
 from exx.verdict.rows import Answer, Rules, VerdictRow
-from exx.verdict.rules import judged
+from exx.verdict.rules import judged, primary_of
 from exx.verdict.sides import amount, change, sided
 from exx.verdict.words import render_table, table_header
 
@@ -17,6 +17,7 @@ __all__ = [
     "cost_guard",
     "guard_rows",
     "judged",
+    "primary_of",
     "render_table",
     "sided",
     "table_header",

@@ -8,6 +8,7 @@ evidence of absence: everything else cannot be told.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from math import ceil
 from statistics import NormalDist
 
@@ -18,6 +19,12 @@ from exx.verdict.words import sentence
 
 _NORMAL = NormalDist()
 _HOPELESS = 1e9
+
+
+def primary_of(intended: Sequence[str], measured: Collection[str]) -> tuple[str, ...]:
+    """The primary metrics: those intended that were measured, else exact match, else the first metric."""
+    chosen = tuple(name for name in intended if name in measured)
+    return chosen or tuple(name for name in ("em", *sorted(measured)) if name in measured)[:1]
 
 
 def judged(row: VerdictRow, rules: Rules, *, usd_per_item: float | None = None) -> VerdictRow:

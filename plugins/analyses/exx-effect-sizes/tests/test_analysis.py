@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exx import Address, Metric, PairedSample
+from exx.testing import check_analysis
 from exx_effect_sizes.analysis import EffectSizes
 from exx_effect_sizes.noncentral import _below, correction, limits
 
@@ -136,3 +137,8 @@ def test_limits_solve_the_noncentral_law(d, n):
     assert low < d < high or n == 2
     assert _below(d * n**0.5, n - 1, low * n**0.5) == pytest.approx(0.975, abs=1e-9)
     assert _below(d * n**0.5, n - 1, high * n**0.5) == pytest.approx(0.025, abs=1e-9)
+
+
+def test_keeps_the_contract():
+    """What exx asks of every analysis: see exx.testing."""
+    check_analysis(EffectSizes)

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exx import Address, Metric, PairedBlock, PairedSample
+from exx.testing import check_analysis
 from exx_mcnemar.analysis import McNemar
 from exx_mcnemar.binomial import lower_tail, odds_interval, p_exact, p_mid, pmf
 from exx_mcnemar.difference import tango
@@ -258,3 +259,8 @@ def test_copies_of_an_item_in_its_group_say_nothing_new():
 
     assert thrice.details["cluster"]["p_exact"] == pytest.approx(once.details["p_exact"])
     assert thrice.details["p_exact"] < once.details["p_exact"]
+
+
+def test_keeps_the_contract():
+    """What exx asks of every analysis: see exx.testing."""
+    check_analysis(McNemar)

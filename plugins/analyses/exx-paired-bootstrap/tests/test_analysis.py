@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exx import Address, Metric, PairedSample
+from exx.testing import check_analysis
 from exx_paired_bootstrap.analysis import PairedBootstrap
 from exx_paired_bootstrap.groups import SeriesLaw, group_intervals
 from exx_paired_bootstrap.interval import from_ratios
@@ -289,3 +290,8 @@ def test_options_are_checked():
         PairedBootstrap(method="basic")
     with pytest.raises(ValueError, match="'bootstrap_samples' must be >= 100"):
         PairedBootstrap(bootstrap_samples=10)
+
+
+def test_keeps_the_contract():
+    """What exx asks of every analysis: see exx.testing."""
+    check_analysis(PairedBootstrap)

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exx import Address, Metric, PairedSample, signed_sum_tail
+from exx.testing import check_analysis
 from exx_permutation import laws
 from exx_permutation.analysis import Permutation
 
@@ -223,3 +224,8 @@ def test_options_are_checked():
     """Too few permutations are refused."""
     with pytest.raises(ValueError, match="'permutation_samples' must be >= 100"):
         Permutation(permutation_samples=0)
+
+
+def test_keeps_the_contract():
+    """What exx asks of every analysis: see exx.testing."""
+    check_analysis(Permutation)

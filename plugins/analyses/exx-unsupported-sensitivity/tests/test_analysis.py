@@ -12,7 +12,7 @@ from scipy import stats
 
 import exx_unsupported_sensitivity
 from exx import Address, DataError, Metric, PairedSample, Study
-from exx.testing import Registry
+from exx.testing import Registry, check_analysis
 from exx_unsupported_sensitivity.analysis import UnsupportedSensitivity
 
 METRIC = Metric("unsupported_rate", "Unsupported answers", higher_is_better=False)
@@ -289,3 +289,8 @@ def test_it_is_registered():
         is UnsupportedSensitivity
     )
     assert UnsupportedSensitivity.artifact == "unsupported_sensitivity.json"
+
+
+def test_keeps_the_contract():
+    """What exx asks of every analysis: see exx.testing."""
+    check_analysis(UnsupportedSensitivity)

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exx import Address, Metric, PairedSample
+from exx.testing import check_analysis
 from exx_wilcoxon.analysis import Wilcoxon
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "golden.json").read_text())["cases"]
@@ -168,3 +169,8 @@ def test_options_are_checked():
     """An unknown rule for zeros is refused."""
     with pytest.raises(ValueError, match="'zeros' must be in"):
         Wilcoxon(zeros="zsplit")
+
+
+def test_keeps_the_contract():
+    """What exx asks of every analysis: see exx.testing."""
+    check_analysis(Wilcoxon)

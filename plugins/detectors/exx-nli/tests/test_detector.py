@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import exx_nli
 from exx import BackendError, GroundedAnswers
-from exx.testing import Registry
+from exx.testing import Registry, check_detector
 from exx_nli.detector import DEFAULT_REVISION, NliDetector
 from exx_nli.model import Entailment, entailment_column, load
 
@@ -335,3 +335,8 @@ def test_it_is_registered():
     """The plugin offers the class under the word the config uses."""
     assert Registry.of(exx_nli).find("detector", "nli").cls is NliDetector
     assert NliDetector(threshold=0.75).cutoff == 0.75
+
+
+def test_keeps_the_contract(folder):
+    """What exx asks of every detector: see exx.testing."""
+    check_detector(NliDetector(model=str(folder)))

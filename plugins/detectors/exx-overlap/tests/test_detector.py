@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import exx_overlap
 from exx import GroundedAnswers
-from exx.testing import Registry
+from exx.testing import Registry, check_detector
 from exx_overlap.detector import OverlapDetector
 
 PASSAGE = "The party of 1910 was known for Zoë’s “Spider-Man” cake — built by Smith, in New York."
@@ -104,3 +104,8 @@ def test_the_question_does_not_help():
 def test_it_is_registered():
     """The plugin offers the class under the word the config uses."""
     assert Registry.of(exx_overlap).find("detector", "overlap").cls is OverlapDetector
+
+
+def test_keeps_the_contract():
+    """What exx asks of every detector: see exx.testing."""
+    check_detector(OverlapDetector)

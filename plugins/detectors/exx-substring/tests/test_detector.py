@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import exx_substring
 from exx import GroundedAnswers
-from exx.testing import Registry
+from exx.testing import Registry, check_detector
 from exx_substring.detector import SubstringDetector
 
 PASSAGE = "The party of 1910 was known for Zoë’s “Spider-Man” cake — built by Smith, in New York."
@@ -67,3 +67,8 @@ def test_the_question_does_not_help():
 def test_it_is_registered():
     """The plugin offers the class under the word the config uses."""
     assert Registry.of(exx_substring).find("detector", "baseline").cls is SubstringDetector
+
+
+def test_keeps_the_contract():
+    """What exx asks of every detector: see exx.testing."""
+    check_detector(SubstringDetector)

@@ -108,8 +108,7 @@ class PairedBootstrap:
 
     def _reason(self, sample: PairedSample, found: dict[str, Any]) -> str:
         if found:
-            share = found["degenerate_share"]
-            return f"{100 * share:.2g} % of the resamples have no spread, too many to studentise the others"
+            return str(found["reason"])
         if sample.n < 2:
             return "an interval needs two complete pairs" if sample.n else "there are no complete pairs"
         if len(sample.unique[0]) < 2:

@@ -92,7 +92,8 @@ def from_ratios(shift: Floats, variance: Floats, weights: Floats, *, centre: flo
     without = max(0.0, 1 - float(weights[kept].sum() / weights.sum()))
     found: dict[str, Any] = {"degenerate_share": without}
     if without > MOST_DEGENERATE:
-        return found | {"studentised": None, "studentised_90": None}
+        why = f"{100 * without:.2g} % of the resamples have no spread, too many to studentise the others"
+        return found | {"studentised": None, "studentised_90": None, "reason": why}
     law = AtomsLaw.of(shift[kept] / np.sqrt(variance[kept]), weights[kept], 0.0, "")
     for name, level in LEVELS.items():
         low, high = (law.quantile(tail) for tail in ((1 - level) / 2, (1 + level) / 2))

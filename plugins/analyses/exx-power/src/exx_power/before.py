@@ -11,6 +11,9 @@ from exx_power.mcnemar import McNemar, Test, smallest_difference
 from exx_power.student import power, required, smallest, whole
 
 
+_COUNTED = 1_000_000  # discordant pairs up to which the tests' own laws are summed; beyond, Connor's formula is as good
+
+
 @frozen(kw_only=True)
 class Guess:
     """What is guessed, wanted and given.
@@ -37,7 +40,8 @@ class Guess:
 def plan(guess: Guess) -> dict[str, Any]:
     """Power with the items there are, smallest detectable difference, and items to plan for, test by test.
 
-    With groups every test counts items divided by the design effect.
+    With groups every test counts items divided by the design effect. Above a million discordant pairs McNemar's power
+    is given by Connor's formula alone.
     """
     rows = _of_pairs(guess, guess.discordance) if guess.discordance is not None else []
     rows.append(_of_means(guess))
@@ -57,6 +61,8 @@ def _row(test: str, *, power: float | None, mde: float | None, n: int | None) ->
 
 def _of_pairs(guess: Guess, psi: float) -> list[dict[str, Any]]:
     effective = None if guess.items is None else int(guess.items / guess.effect)
+    if effective is not None and effective * psi > _COUNTED:
+        effective = None
     mde = smallest_difference(psi, effective, guess.alpha, guess.wanted) if effective else None
     test = None
     if guess.target is not None:
