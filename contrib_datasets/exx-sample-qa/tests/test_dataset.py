@@ -8,6 +8,7 @@ from collections import Counter
 from importlib.resources import files
 
 from exx import Dataset, Item, normalise_squad, normalise_words
+from exx.testing import check_dataset
 from exx_sample_qa.dataset import CLOSED_BOOK, OPEN_BOOK, PASSAGES, SampleQA
 
 ITEMS = list(SampleQA().load().items)
@@ -162,3 +163,8 @@ def test_the_source_is_told() -> None:
     provenance = SampleQA().load().provenance
 
     assert (provenance.source, provenance.licence) == ("bundled", "MIT")
+
+
+def test_keeps_the_contract() -> None:
+    """What exx asks of every dataset: see exx.testing."""
+    check_dataset(SampleQA)

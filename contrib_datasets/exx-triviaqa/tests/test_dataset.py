@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from exx import DataError, Item, Source
+from exx.testing import check_dataset
 from exx_triviaqa.dataset import REPO, REVISION, TriviaQA
 
 # Made up for these tests; the second and the third are one question with two kinds of evidence, as on the hub.
@@ -272,3 +273,8 @@ def test_the_plugin_offers_the_dataset() -> None:
     import exx_triviaqa
 
     assert [cls.name for cls in exx_triviaqa.exx_register_datasets()] == ["triviaqa"]
+
+
+def test_keeps_the_contract(tmp_path: Path) -> None:
+    """What exx asks of every dataset: see exx.testing."""
+    check_dataset(TriviaQA(source=Source.parse(str(written(tmp_path / "dev.jsonl", lines(ROWS))))))

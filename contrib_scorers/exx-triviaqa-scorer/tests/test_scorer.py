@@ -10,7 +10,7 @@ import pytest
 
 import exx_triviaqa_scorer
 from exx import AnsweredItem, Item
-from exx.testing import Registry
+from exx.testing import Registry, check_scorer
 from exx_triviaqa_scorer.scorer import TriviaQAScorer
 
 
@@ -85,3 +85,8 @@ def test_equal_to_the_official_script(name, load, count):
 def test_it_is_registered():
     """The plugin offers the class under the word the config uses."""
     assert Registry.of(exx_triviaqa_scorer).find("scorer", "triviaqa").cls is TriviaQAScorer
+
+
+def test_keeps_the_contract():
+    """What exx asks of every scorer: see exx.testing."""
+    check_scorer(TriviaQAScorer)
