@@ -33,6 +33,7 @@ ARTIFACTS = (
     "per_item_scores.parquet",
     "metrics.json",
     "support.csv",
+    "integrity.json",
     "significance.json",
     "findings.csv",
     "findings.parquet",

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import select
 import shutil
 import signal
@@ -24,6 +25,7 @@ MEMORIES = ("run_state.json", "trial_manifest.json")
 """What a run writes about itself, with times in it; everything else is the same in every run of one experiment."""
 
 KINDS = ("truncated", "emptied", "overwritten", "removed")
+_MINUTE = re.compile(rb"20\d\d-\d\d-\d\d \d\d:\d\d")
 LONGEST = 60  # seconds that a process may take, on however slow a machine
 THREADS = 4
 ROWS_AT_RISK = 200 + THREADS
@@ -33,6 +35,7 @@ QUICK: dict[str, Any] = {
     "backend": "diary",
     "datasets": [{"name": "jsonl", "source": "items.jsonl"}],
     "stats": {"bootstrap_samples": 100},
+    "reporters": [{"name": "markdown", "figures": False}],  # figures take time, and are written as the rest is
 }
 
 
@@ -182,11 +185,12 @@ class Place:
     def artifacts(self, run_id: str = "k") -> dict[str, bytes]:
         """Every file of a run that says something about the world, by its path in the run's folder.
 
-        Where a file names the place, it is called HERE, so that runs in several places can be compared.
+        Where a file names the place, it is called HERE, and a minute in a report WHEN, so that runs in several places
+        and at several times can be compared.
         """
         folder, here = self.run_folder(run_id), str(self.folder).encode()
         return {
-            path.relative_to(folder).as_posix(): path.read_bytes().replace(here, b"HERE")
+            path.relative_to(folder).as_posix(): _MINUTE.sub(b"WHEN", path.read_bytes().replace(here, b"HERE"))
             for path in sorted(folder.rglob("*"))
             if path.is_file() and not path.name.startswith(MEMORIES) and path.name not in (".lock", "STOP_REQUESTED")
         }

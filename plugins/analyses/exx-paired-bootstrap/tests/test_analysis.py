@@ -6,6 +6,7 @@ import json
 import os
 from itertools import product
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from exx.testing import check_analysis
 from exx_paired_bootstrap.analysis import PairedBootstrap
 from exx_paired_bootstrap.groups import SeriesLaw, group_intervals
 from exx_paired_bootstrap.interval import from_ratios
-from exx_paired_bootstrap.laws import AtomsLaw, LatticeLaw, SmoothLaw, law_of
+from exx_paired_bootstrap.laws import LatticeLaw, SmoothLaw, law_of
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "golden.json").read_text())["cases"]
 HERE = Address(temp=0.0, type="open")
@@ -230,16 +231,18 @@ def test_few_continuous_deltas_have_all_their_resamples_listed():
     assert first.details["percentile"] == pytest.approx(np.quantile(brute, [0.025, 0.975]), abs=0.006)
 
 
-def test_fifteen_continuous_deltas_are_drawn():
-    """Too many to list and too few to smooth: limits near brute resampling's, the same for the same generator."""
+def test_fifteen_continuous_deltas_need_no_draws():
+    """Too many resamples to list, too few deltas to smooth: no seed, and the limits are near brute resampling's."""
     values = np.round(np.random.default_rng(4).normal(0.1, 0.3, 15), 9)
     some = deltas(values.tolist())
-    first, again = (analyze(some, bootstrap_samples=50000) for _ in range(2))
-    brute = np.random.default_rng(1).choice(values, size=(100000, 15)).mean(axis=1)
+    first, again = (analyze(some, seed=seed) for seed in range(2))
+    brute = np.random.default_rng(1).choice(values, size=(400000, 15)).mean(axis=1)
 
-    assert "50000 drawn resamples" in first.details["law"]
+    assert "deltas rounded to 1/" in first.details["law"]
     assert first == again
-    assert first.details["percentile"] == pytest.approx(np.quantile(brute, [0.025, 0.975]), abs=0.006)
+    assert first.details["percentile"] == pytest.approx(np.quantile(brute, [0.025, 0.975]), abs=0.001)
+    share = np.mean(brute < values.mean())
+    assert first.details["z0"] == pytest.approx(NormalDist().inv_cdf(share), abs=0.007)
 
 
 def test_drawn_limits_are_mirrored_to_the_last_digit():
@@ -255,12 +258,15 @@ def test_drawn_limits_are_mirrored_to_the_last_digit():
 
 
 def test_nearly_lattice_deltas_are_not_smoothed():
-    """Two odd values among 500 wins and losses leave steps in the law, so it is drawn."""
+    """Forty odd values among wins, losses and ties leave steps in the law, so the lattice is kept."""
     rng = np.random.default_rng(2)
     values = np.concatenate([[-1.0, 0.0, 1.0], np.round(rng.random(40) * 1e-6, 12)])
     counts = np.array([2000, 2000, 2000, *[1] * 40])
 
-    assert isinstance(law_of(np.sort(values), counts, None, 100, rng), AtomsLaw)
+    law = law_of(np.sort(values), counts[np.argsort(values)], None, 100, rng)
+    steps = law_of(np.array([-1.0, 0.0, 1.0]), np.array([2000, 2040, 2000]), 1, 100, rng)
+    assert "deltas rounded to 1/" in law.title
+    assert law.quantile(0.975) == pytest.approx(steps.quantile(0.975), abs=1e-6)
 
 
 @pytest.mark.parametrize(

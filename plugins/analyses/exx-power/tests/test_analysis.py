@@ -246,6 +246,15 @@ def test_the_command_plans_before_a_run():
     assert len(table) == 5
 
 
+def test_a_plan_for_very_many_items_is_made_by_formula():
+    """A billion items take no longer than five hundred: the law of so many discordant pairs is not summed."""
+    asked = ["--items", "1000000000", "--discordance", "0.2", "--target", "0.0001", "--json"]
+    rows = {row["test"]: row for row in json.loads(CliRunner().invoke(command, asked).stdout)["tests"]}
+
+    assert rows["McNemar, exact"]["power"] is rows["McNemar, mid-p"]["power"] is None
+    assert rows["McNemar, Connor's formula"]["power"] == pytest.approx(1.0)
+
+
 def test_the_command_counts_groups():
     """Groups of 5 with a correlation of 0.25 double the number of items."""
     asked = ["--discordance", "0.2", "--target", "0.05", "--json"]

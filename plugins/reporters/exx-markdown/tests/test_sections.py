@@ -305,3 +305,14 @@ def test_lost_answers_are_counted_and_judged(folder):
     assert "| treatment | 207 | 200 | 0 | 0 | 0 | 7 | 0 | 7 |" in section(report, "## Answers")
     assert "p = 0.016" in lost  # 2 · ½⁷ = 0.0156
     assert re.search(r"\| em \| Open-book, temperature 0 \| 7 \| 200 \| \+6\.3 .*\| \+13\.0 ", lost)  # 13/207, 27/207
+
+
+def test_without_figures_there_is_no_link_to_one(folder):
+    """And no file; every table is still there."""
+    results = load_results(folder)
+    drawn = MarkdownReporter().write(results, folder / "with")
+    (plain,) = MarkdownReporter(figures=False).write(results, folder / "without")
+    full, words = drawn[0].read_text("utf-8"), plain.read_text("utf-8")
+
+    assert len(drawn) > 1 and "![" in full and "![" not in words
+    assert re.findall(r"^\|.*$", full, re.M) == re.findall(r"^\|.*$", words, re.M)

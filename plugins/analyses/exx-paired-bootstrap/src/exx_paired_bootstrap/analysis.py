@@ -35,8 +35,8 @@ class PairedBootstrap:
     Attributes:
         method: ``bca`` (bias-corrected and accelerated, the default), ``percentile`` or ``studentised``. The first two
             are always in the details, the third where it is the method or can be had without drawing.
-        bootstrap_samples: Resamples, where something has to be drawn: for the studentised limits, for groups that are
-            neither very few nor very many, and for few and continuous deltas that are too many to list.
+        bootstrap_samples: Resamples, where something has to be drawn: for the studentised limits, and for groups that
+            are neither very few nor very many.
     """
 
     name: ClassVar[str] = "paired_bootstrap"

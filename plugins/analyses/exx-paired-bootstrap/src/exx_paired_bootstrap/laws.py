@@ -1,7 +1,7 @@
-"""The law of the mean of a resample: exactly on a lattice, by its characteristic function, listed, or drawn.
+"""The law of the mean of a resample: on a lattice, by its characteristic function, or listed.
 
 Resampling n items with replacement draws n deltas independently from the observed ones, so the law of their sum is
-the n-fold convolution of the observed law. Nothing needs to be drawn to know it, unless the deltas are few and lumpy.
+the n-fold convolution of the observed law. Nothing needs to be drawn to know it.
 
 Sources:
     Efron & Tibshirani, An Introduction to the Bootstrap (1993): the ideal bootstrap is this law.
@@ -15,7 +15,7 @@ from math import log, pi, sqrt
 from typing import ClassVar, Protocol
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 from numpy.typing import NDArray
 
 from exx_paired_bootstrap.resamples import MOST, number_of_resamples, resamples
@@ -26,6 +26,8 @@ Ints = NDArray[np.int64]
 _ROUNDING = 1e-12
 _SAME = 1e-11
 _LARGEST_TRANSFORM = 1 << 21
+_FINE = (1 << 17) - 1_000  # points of the lattice that deltas are rounded onto where they have none
+_SIXTIETHS = 60
 _STEP = 2 * pi / 40  # the standardised mean is within ±20 for all that matters
 _HARMONICS = 76
 _DENOMINATORS = 60
@@ -56,8 +58,8 @@ def law_of(values: Floats, counts: Ints, lattice: int | None, draws: int, rng: n
         values: Distinct deltas, ascending, at least two.
         counts: How many items have each.
         lattice: The L for which L·values are integers, or None.
-        draws: Resamples, where they are needed.
-        rng: Used only where they are needed.
+        draws: Resamples, where there is no other way: for lumpy deltas in the millions.
+        rng: Used only there.
     """
     if lattice is not None:
         law = LatticeLaw.of(np.rint(values * lattice).astype(np.int64), counts, lattice)
@@ -66,6 +68,8 @@ def law_of(values: Floats, counts: Ints, lattice: int | None, draws: int, rng: n
     n = int(counts.sum())
     if min(n, len(values)) >= _MANY and number_of_resamples(n, len(values)) > MOST and not _lumpy(values, counts, n):
         return SmoothLaw.of(values, counts)
+    if number_of_resamples(n, len(values)) > MOST and (rounded := _rounded(values, counts)) is not None:
+        return rounded
     found = resamples(values[:, None], counts, draws, rng)
     return AtomsLaw.of(found.totals[:, 0] / n, found.weights, float(values @ counts) / n, found.title)
 
@@ -74,13 +78,13 @@ def law_of(values: Floats, counts: Ints, lattice: int | None, draws: int, rng: n
 class LatticeLaw:
     """All attainable means within reach, in steps of 1 / ``units``, and their probabilities."""
 
-    title: ClassVar[str] = "exact (n-fold convolution on the lattice)"
-
     start: int
     units: int
     probabilities: Floats
     cumulative: Floats
     observed: int
+    title: str = "exact (n-fold convolution on the lattice)"
+    shift: float = 0.0
 
     @classmethod
     def of(cls, whole: Ints, counts: Ints, lattice: int) -> LatticeLaw | None:
@@ -114,7 +118,7 @@ class LatticeLaw:
     def quantile(self, level: float) -> float:
         """The smallest mean whose cumulative probability reaches ``level``, in (0, 1)."""
         index = int(np.searchsorted(self.cumulative, level - _ROUNDING))
-        return (self.start + min(index, len(self.cumulative) - 1)) / self.units
+        return (self.start + min(index, len(self.cumulative) - 1)) / self.units + self.shift
 
 
 @frozen(eq=False)
@@ -180,7 +184,24 @@ class AtomsLaw:
         return float(self.points[min(index, len(self.points) - 1)])
 
 
-def _reach(whole: Ints, counts: Ints, n: int) -> int:
+def _rounded(values: Floats, counts: Ints) -> LatticeLaw | None:
+    """The law of deltas rounded onto a fine lattice, shifted to their true mean; None for too many to have one.
+
+    For few deltas and lumpy ones, whose law has no smooth distribution function. A lattice of sixtieths and finer ones
+    keeps the lumps (halves, thirds, fifths) where they are.
+    """
+    n = int(counts.sum())
+    width = min(n * float(values[-1] - values[0]), 2e-6 * _reach(values * 1e6, counts, n))
+    lattice = _SIXTIETHS * max(1, int(_FINE / (width * _SIXTIETHS)))
+    whole = np.rint(values * lattice).astype(np.int64)
+    law = LatticeLaw.of(whole, counts, lattice)
+    if law is None:
+        return None
+    title = f"n-fold convolution, deltas rounded to 1/{lattice}"
+    return evolve(law, title=title, shift=float((values - whole / lattice) @ counts) / n)
+
+
+def _reach(whole: Ints | Floats, counts: Ints, n: int) -> int:
     """Distance from its mean that the sum exceeds with a probability below 1e-18, by Bernstein's inequality."""
     centred = whole - float(whole @ counts) / n
     third = log(2e18) * float(np.abs(centred).max()) / 3

@@ -10,7 +10,6 @@ from attrs import frozen
 from exx_power.mcnemar import McNemar, Test, smallest_difference
 from exx_power.student import power, required, smallest, whole
 
-
 _COUNTED = 1_000_000  # discordant pairs up to which the tests' own laws are summed; beyond, Connor's formula is as good
 
 

@@ -196,10 +196,13 @@ def _prepared(folder: Path) -> Iterator[tuple[Any, tuple[Path, int]]]:
         if not path.exists():
             continue
         with path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    try:
-                        yield orjson.loads(line), (path, number)
-                    except orjson.JSONDecodeError as cause:
-                        hint = "exx prepare makes it anew"
-                        raise DataError(path, f"not JSON ({cause})", line=number, hint=hint) from cause
+            yield from (
+                (_item(line, path, number), (path, number)) for number, line in enumerate(lines, 1) if line.strip()
+            )
+
+
+def _item(line: bytes, path: Path, number: int) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError as cause:
+        raise DataError(path, f"not JSON ({cause})", line=number, hint="exx prepare makes it anew") from cause

@@ -27,8 +27,9 @@ class Figures:
         files: SVG texts by file name, in the order in which the report links them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: bool = True) -> None:
         self.files: dict[str, str] = {}
+        self._wanted = wanted
 
     def link(self, name: str, draw: Callable[..., str], *given: Any, title: str, **options: Any) -> str:
         """Draw a figure and link it; where there is nothing to draw, say why.
@@ -40,6 +41,8 @@ class Figures:
             title: What the figure shows.
             options: Further arguments of ``draw``.
         """
+        if not self._wanted:
+            return ""
         try:
             drawn = draw(*given, title=title, standalone=True, **options)
         except ValueError as nothing:

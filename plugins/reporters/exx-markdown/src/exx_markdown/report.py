@@ -12,37 +12,38 @@ if TYPE_CHECKING:
     from exx import Results
 
 
-def render(results: Results, *, examples: int, longest: int) -> tuple[str, dict[str, str]]:
+def render(results: Results, *, examples: int, longest: int, figures: bool = True) -> tuple[str, dict[str, str]]:
     """Write the whole report.
 
     Args:
         results: A finished trial.
         examples: Items shown that the treatment fixed, and that it broke, per place.
         longest: Characters shown of a question or an answer.
+        figures: Draw them.
 
     Returns:
         The report, and the figures that it links, by file name.
     """
-    figures = Figures()
+    drawn = Figures(figures)
     optional = {
         "meta-analysis": further.pooled(results),
-        "selective risk": further.selective(results, figures),
+        "selective risk": further.selective(results, drawn),
         "non-inferiority": further.noninferiority(results),
-        "sensitivity to the detector’s threshold": studies.sensitivity(results, figures),
+        "sensitivity to the detector’s threshold": studies.sensitivity(results, drawn),
         "power": studies.power(results),
         "mixed effects": studies.models(results),
         "costs": money.costs(results),
-        "cost-effectiveness": money.effectiveness(results, figures),
+        "cost-effectiveness": money.effectiveness(results, drawn),
     }
     sections = [
         opening.title(results),
-        opening.verdict(results, figures),
+        opening.verdict(results, drawn),
         pairing.balance(results),
         asked.setup(results),
         pairing.answers(results),
-        outcome.results_by_place(results, figures),
+        outcome.results_by_place(results, drawn),
         outcome.significance(results),
-        outcome.subgroups(results, figures),
+        outcome.subgroups(results, drawn),
         *optional.values(),
         studies.others(results),
         _absent([name for name, section in optional.items() if not section]),
@@ -51,7 +52,7 @@ def render(results: Results, *, examples: int, longest: int) -> tuple[str, dict[
         closing.again(results),
     ]
     paragraphs = [paragraph for section in sections for paragraph in section if paragraph]
-    return "\n\n".join(paragraphs) + "\n", figures.files
+    return "\n\n".join(paragraphs) + "\n", drawn.files
 
 
 def _absent(names: Sequence[str]) -> list[str]:

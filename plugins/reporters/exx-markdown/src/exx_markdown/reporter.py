@@ -21,12 +21,14 @@ class MarkdownReporter:
         examples: How many items the treatment fixed, and how many it broke, are shown per temperature and item type;
             0 to 20, and 0 shows none.
         longest: Characters of a question or an answer that are shown; 40 to 2,000.
+        figures: Draw them; without, the report is words and tables, and matplotlib is not needed.
     """
 
     name: ClassVar[str] = "markdown"
 
     examples: int = field(default=3, validator=and_(ge(0), le(20)))
     longest: int = field(default=300, validator=and_(ge(40), le(2000)))
+    figures: bool = True
 
     def write(self, results: Results, folder: Path) -> Sequence[Path]:
         """Write the report into the folder, which is made when it is missing.
@@ -38,8 +40,8 @@ class MarkdownReporter:
         from exx import write_text
         from exx_markdown.report import render
 
-        report, figures = render(results, examples=self.examples, longest=self.longest)
-        paths = [folder / "report.md", *(folder / name for name in figures)]
-        for path, text in zip(paths, (report, *figures.values()), strict=True):
+        report, drawn = render(results, examples=self.examples, longest=self.longest, figures=self.figures)
+        paths = [folder / "report.md", *(folder / name for name in drawn)]
+        for path, text in zip(paths, (report, *drawn.values()), strict=True):
             write_text(path, text)
         return paths
