@@ -161,6 +161,11 @@ def test_python_compiles(block):
     assert names <= set(exx.__all__)
 
 
+STUDIES = [
+    f"enable_{name}" for name in ("unsupported_sensitivity", "mixed_effects", "power_analysis", "cost_effectiveness")
+]
+
+
 @pytest.mark.slow
 def test_the_table_of_seeds_is_real(call, tmp_path):
     """The table of runs without an effect holds what these runs give, seed by seed."""
@@ -168,7 +173,8 @@ def test_the_table_of_seeds_is_real(call, tmp_path):
     (tmp_path / "null.yaml").write_text(block.text, "utf-8")
     for seed, *told in rows(PLANTING, "## No difference"):
         made = call(
-            "run", "null.yaml", "--json", "--run-id", f"s{seed}", "--set", f"backend.seed={seed}", "--to-step", "stats"
+            *("run", "null.yaml", "--json", "--run-id", f"s{seed}", "--set", f"backend.seed={seed}"),
+            *("--to-step", "stats", "--set", "optional={" + ", ".join(f"{name}: false" for name in STUDIES) + "}"),
         )
         verdict = json.loads(made)["trials"][0]["verdict"]
         found = {row["address"]["type"]: row for row in verdict if row["primary"]}

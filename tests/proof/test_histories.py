@@ -247,5 +247,5 @@ def test_whatever_happens_a_finished_run_is_as_if_nothing_had_happened(processes
 
     Here.home = home
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        Here, settings=settings(max_examples=25, stateful_step_count=8, suppress_health_check=list(HealthCheck))
+        Here, settings=settings(max_examples=12, stateful_step_count=8, suppress_health_check=list(HealthCheck))
     )

@@ -126,7 +126,7 @@ def cost_guard(difference: Mapping[str, Any], control: Mapping[str, Any], limit:
                 change=share,
                 worst=None,
                 margin=limit,
-                sentence=f"Cost (temperature {float(temp):g}): the treatment takes {told} ({100 * share:+.0f} %).",
+                sentence=f"Cost (temperature {float(temp):g}): the treatment takes {told} ({round(100 * share):+d} %).",
             )
         )
     return rows
