@@ -336,6 +336,20 @@ def test_the_margin_itself_is_not_within_the_margin():
     assert rows_of({"answer_match": wide}, rules=Rules(margin=0.01))[0].answer == "equivalent"
 
 
+def test_equivalence_is_shown_at_the_level_of_alpha():
+    """At 1 % it takes the 98 % interval: wider by z(0.99) / z(0.975) = 1.1869 than the 95 % one."""
+    close = {"answer_match": entry(0.0, (-0.009, 0.009), p=1.0)}
+    strict = Rules(alpha=0.01, margin=0.01)
+    (row,) = rows_of(close, rules=strict)
+
+    assert row.one_sided(0.01) == pytest.approx((-0.0106824, 0.0106824), abs=1e-6)
+    assert row.answer == "cannot tell"
+    assert guard_rows([row], ["answer_match"], 0.01)[0].status == "not shown"
+    assert guard_rows([row], ["answer_match"], 0.05)[0].status == "held"
+    (sure,) = rows_of({"answer_match": entry(0.0, (-0.008, 0.008), p=1.0)}, rules=strict)
+    assert "the 98 % interval, −0.9 to +0.9, lies within ±1.0 points" in sure.sentence
+
+
 def test_a_metric_may_have_a_margin_of_its_own():
     """The others keep the common one."""
     both = {name: entry(0.0, (-0.03, 0.03), p=1.0, ci_90=[-0.025, 0.025]) for name in ("em", "f1")}

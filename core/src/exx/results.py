@@ -231,7 +231,7 @@ class Results:
 
     def guards(self) -> list[GuardRow]:
         """How the metrics that must not get worse fared, and the price."""
-        rows = guard_rows(self.verdict(), self._verdict.guards)
+        rows = guard_rows(self.verdict(), self._verdict.guards, self.alpha)
         if COST not in self._verdict.guards or self.costs is None:
             return rows
         control = self.costs.get("conditions", {}).get("control", {})

@@ -43,13 +43,13 @@ class GuardRow:
     sentence: str
 
 
-def guard_rows(rows: Sequence[VerdictRow], guards: Sequence[str]) -> list[GuardRow]:
+def guard_rows(rows: Sequence[VerdictRow], guards: Sequence[str], alpha: float = 0.05) -> list[GuardRow]:
     """Judge the guards among a verdict's rows, in the guards' order; one that was not measured has no row."""
-    return [_guard(row) for name in guards for row in rows if row.metric == name]
+    return [_guard(row, alpha) for name in guards for row in rows if row.metric == name]
 
 
-def _guard(row: VerdictRow) -> GuardRow:
-    worst = _worst(row)
+def _guard(row: VerdictRow, alpha: float) -> GuardRow:
+    worst = _worst(row, alpha)
     # A metric without a good side gets worse by moving at all.
     bad: tuple[str, ...] = ("worse",) if row.higher_is_better is not None else ("higher", "lower")
     status: Status = "not shown"
@@ -70,9 +70,9 @@ def _guard(row: VerdictRow) -> GuardRow:
     )
 
 
-def _worst(row: VerdictRow) -> float | None:
+def _worst(row: VerdictRow, alpha: float) -> float | None:
     """How much worse it may have got: the bad end of the one-sided interval; negative when it got better."""
-    low, high = (row.low, row.high) if row.low_90 is None else (row.low_90, row.high_90)
+    low, high = row.one_sided(alpha)
     if low is None or high is None:
         return None
     if row.higher_is_better is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isclose
+from statistics import NormalDist
 from typing import Literal
 
 from attrs import field, frozen
@@ -106,6 +108,20 @@ class VerdictRow:
         if self.difference is None or self.low is None or self.high is None:
             return False
         return self.low > 0 if self.difference > 0 else self.high < 0
+
+    def one_sided(self, alpha: float) -> tuple[float | None, float | None]:
+        """The ends of the 1 − 2·alpha interval: beyond either lies what a one-sided test at alpha rules out.
+
+        At 5 % it is the 90 % interval where the file has one; else the one there is, scaled as for a normal law.
+        """
+        if isclose(alpha, 0.05) and self.low_90 is not None:
+            return self.low_90, self.high_90
+        if self.difference is None or self.low is None or self.high is None:
+            return None, None
+        ratio = NormalDist().inv_cdf(1 - alpha) / NormalDist().inv_cdf((1 + self.level) / 2)
+        return self.difference + ratio * (self.low - self.difference), self.difference + ratio * (
+            self.high - self.difference
+        )
 
     def is_significant(self, alpha: float) -> bool:
         """Whether the adjusted p-value, or the plain one where nothing was adjusted, is below alpha."""

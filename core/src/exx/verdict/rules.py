@@ -39,7 +39,7 @@ def judged(row: VerdictRow, rules: Rules, *, usd_per_item: float | None = None) 
 
 def decide(row: VerdictRow, alpha: float) -> Answer:
     """Say what interval and test agree on; what they don't agree on cannot be told."""
-    if is_equivalent(row):
+    if is_equivalent(row, alpha):
         return "equivalent"
     if row.difference is None or not (row.excludes_zero and row.is_significant(alpha)):
         return "cannot tell"
@@ -49,9 +49,9 @@ def decide(row: VerdictRow, alpha: float) -> Answer:
     return "better" if rises == row.higher_is_better else "worse"
 
 
-def is_equivalent(row: VerdictRow) -> bool:
-    """Whether the 90 % interval (or, lacking it, the wider one) lies within the margin on both sides."""
-    low, high = (row.low, row.high) if row.low_90 is None else (row.low_90, row.high_90)
+def is_equivalent(row: VerdictRow, alpha: float) -> bool:
+    """Whether the 1 − 2·alpha interval lies within the margin on both sides."""
+    low, high = row.one_sided(alpha)
     if row.margin is None or low is None or high is None:
         return False
     return -row.margin < low and high < row.margin

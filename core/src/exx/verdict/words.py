@@ -59,7 +59,7 @@ def _what_it_means(row: VerdictRow, alpha: float) -> str:
 
 
 def _equivalent(row: VerdictRow, alpha: float) -> str:
-    low, high, level = (row.low, row.high, row.level) if row.low_90 is None else (row.low_90, row.high_90, 0.9)
+    (low, high), level = row.one_sided(alpha), 1 - 2 * alpha
     shown = f"the {100 * level:g} % interval, {points(low)} to {points(high)}, lies within ±{_size(row.margin or 0.0)}"
     said = f"Treatment and control are equivalent within the margin: {shown} points."
     if row.excludes_zero and row.is_significant(alpha):
