@@ -76,7 +76,12 @@ COMPLETION = {
     "created": 1_788_000_000,
     "model": MODEL,
     "choices": [{"index": 0, "message": {"role": "assistant", "content": "Because."}, "finish_reason": "stop"}],
-    "usage": {"prompt_tokens": 9, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 4}},
+    "usage": {
+        "prompt_tokens": 9,
+        "completion_tokens": 3,
+        "prompt_tokens_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 2},
+    },
 }
 
 
@@ -95,7 +100,7 @@ def test_every_shape_of_answer_is_read(row: dict[str, Any]) -> None:
 
     assert found is not None and found.custom_id == "a"
     said = found.response
-    assert (said.text, said.finish_reason, said.usage) == ("Because.", "stop", Usage(9, 3, 4))
+    assert (said.text, said.finish_reason, said.usage) == ("Because.", "stop", Usage(9, 3, 4, 2))
     assert (said.request_id, said.model, said.answered_at) == ("c1", MODEL, 1_788_000_000.0)
 
 

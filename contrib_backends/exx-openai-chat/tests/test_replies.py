@@ -105,6 +105,14 @@ USAGES = {
         {"usage": {"prompt_tokens": 9, "completion_tokens": 2}, "timings": {"cache_n": 4}},
         Usage(9, 2, 4),
     ),
+    "reasoning": (
+        {"usage": {"prompt_tokens": 9, "completion_tokens": 7, "completion_tokens_details": {"reasoning_tokens": 5}}},
+        Usage(9, 7, 0, 5),
+    ),
+    "more reasoning than there is": (
+        {"usage": {"prompt_tokens": 9, "completion_tokens": 2, "completion_tokens_details": {"reasoning_tokens": 5}}},
+        Usage(9, 2, 0, 2),
+    ),
     "more cached than there are": (
         {"usage": {"prompt_tokens": 0, "completion_tokens": 2, "cached_tokens": 4}},
         Usage(0, 2, 0),

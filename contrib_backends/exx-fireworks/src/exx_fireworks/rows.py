@@ -164,9 +164,16 @@ def _answer(said: Mapping[str, Any]) -> Response:
 def _usage(said: object) -> Usage:
     if not isinstance(said, Mapping):
         return Usage()
-    details = said.get("prompt_tokens_details")
-    cached = details.get("cached_tokens") if isinstance(details, Mapping) else 0
-    return Usage(_number(said.get("prompt_tokens")), _number(said.get("completion_tokens")), _number(cached))
+    return Usage(
+        _number(said.get("prompt_tokens")),
+        _number(said.get("completion_tokens")),
+        _detail(said.get("prompt_tokens_details"), "cached_tokens"),
+        _detail(said.get("completion_tokens_details"), "reasoning_tokens"),
+    )
+
+
+def _detail(said: object, name: str) -> int:
+    return _number(said.get(name)) if isinstance(said, Mapping) else 0
 
 
 def _number(said: object) -> int:

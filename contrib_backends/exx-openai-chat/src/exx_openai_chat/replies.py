@@ -95,7 +95,8 @@ def read_usage(reply: Mapping[str, Any]) -> Usage:
     prompt, completion = (_count(_at(reply, ("usage", name))) for name in ("prompt_tokens", "completion_tokens"))
     told = (_at(reply, place) for place in _CACHED)
     cached = next((value for value in told if _is_count(value)), 0)
-    return Usage(prompt, completion, min(_count(cached), prompt))
+    reasoning = _count(_at(reply, ("usage", "completion_tokens_details", "reasoning_tokens")))
+    return Usage(prompt, completion, min(_count(cached), prompt), min(reasoning, completion))
 
 
 def _at(content: Any, path: tuple[str, ...]) -> Any:
