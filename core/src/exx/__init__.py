@@ -84,6 +84,7 @@ if TYPE_CHECKING:
         normalise_triviaqa,
         normalise_words,
     )
+    from exx.wording import dollars, number, p_value, percent, points
 
 _HOMES = {
     "errors": (
@@ -160,6 +161,7 @@ _HOMES = {
         "normalise_triviaqa",
         "normalise_words",
     ),
+    "wording": ("dollars", "number", "p_value", "percent", "points"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -235,6 +237,7 @@ __all__ = [
     "best_f1",
     "check_characters",
     "compare",
+    "dollars",
     "format_of",
     "hookimpl",
     "jobs_of_run",
@@ -246,8 +249,12 @@ __all__ = [
     "normalise_squad",
     "normalise_triviaqa",
     "normalise_words",
+    "number",
     "obtain",
     "obtain_from_hub",
+    "p_value",
+    "percent",
+    "points",
     "read_columns",
     "read_rows",
     "shown",

@@ -6,6 +6,7 @@ Rates are per cent with one decimal, differences percentage points with their si
 from __future__ import annotations
 
 import re
+from math import isinf
 
 from exx.records import Address
 
@@ -39,7 +40,9 @@ def p_text(p_value: float | None) -> str:
         return "< 0.001"
     if 0.995 <= p_value < 1:
         return "> 0.99"
-    decimals = 2 if p_value >= 0.1 else 4 if round(p_value, 3) == 0.05 and p_value != 0.05 else 3
+    decimals = 2 if p_value >= 0.1 else 3
+    while round(p_value, decimals) == 0.05 and p_value != 0.05:
+        decimals += 1
     return f"= {p_value:.{decimals}f}"
 
 
@@ -49,15 +52,36 @@ def where(address: Address) -> str:
     return f"{kind}, temperature {address.temp:g}"
 
 
+def p_value(value: float | None) -> str:
+    """A p- or q-value by itself, as in a table; never rounded onto or across 0.05."""
+    return p_text(value).removeprefix("= ")
+
+
+def number(value: object) -> str:
+    """A number on a scale of its own, to four digits; a dash when it is not defined, ``∞`` for an infinite one."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return {"Infinity": "∞", "-Infinity": "−∞"}.get(value, value)
+    if not isinstance(value, int | float):
+        return str(value)
+    if isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{value:.4g}".replace("-", "−")
+
+
 def dollars(usd: float | None) -> str:
     """An amount of money: cents, and as many decimals more as a small amount needs; a dash when it is not known."""
     if usd is None:
         return "–"
-    if usd == 0 or abs(usd) >= 0.995:
-        return f"${usd:,.2f}"
-    if abs(usd) < 0.000001:
+    sign, size = "−" if usd < 0 else "", abs(usd)
+    if size == 0 or size >= 0.1:
+        return f"{sign}${size:,.2f}"
+    if size < 0.000001:
         return "less than $0.000001"
     digits = 2
-    while round(usd, digits) == 0 or abs(usd) < 10 ** (1 - digits):
+    while round(size, digits) < 10 ** (1 - digits):
         digits += 1
-    return f"${usd:.{digits}f}"
+    return f"{sign}${size:.{digits}f}"

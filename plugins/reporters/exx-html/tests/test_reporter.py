@@ -12,12 +12,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from exx import DataError, load_results
+from exx import DataError, dollars, load_results, number, p_value, percent, points
 from exx.testing import check_reporter
 from exx_html import exx_register_reporters
 from exx_html.figures import Figure, apart
 from exx_html.items import read_table
-from exx_html.numbers import count, dollars, interval, number, p_value, percent, points, visible, where
+from exx_html.numbers import count, interval, visible, where
 from exx_html.reporter import HtmlReporter
 
 
@@ -272,20 +272,20 @@ def test_numbers_are_written_the_way_people_read_them():
     assert [p_value(p) for p in (None, 0.0004, 0.04996, 0.123, 0.999, 1.0)] == [
         "–",
         "< 0.001",
-        "0.0500",
+        "0.04996",
         "0.12",
         "> 0.99",
         "1.00",
     ]
     assert [number(n) for n in (None, "-Infinity", True, float("inf"), -1.23456, "word", [1])] == [
-        "–", "−∞", "True", "∞", "−1.235", "word", "[1]",
+        "–", "−∞", "yes", "∞", "−1.235", "word", "[1]",
     ]  # fmt: skip
     assert [dollars(d) for d in (None, 0.0, -12.345, 0.012, 0.0000012)] == [
         "–",
         "$0.00",
         "−$12.35",
         "$0.012",
-        "$0.00000120",
+        "$0.0000012",
     ]
     assert [count(None), count(1234), interval(1, None), interval(1, 2.5)] == ["–", "1,234", "–", "1 to 2.5"]
     assert where(0.7, "closed") == "Closed-book, temperature\u00a00.7"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from exx_html.numbers import count, dollars, interval, number, p_value, percent, points, where
+from exx import dollars, number, p_value, percent, points
+from exx_html.numbers import count, interval, where
 from exx_html.tables import Grid
 
 if TYPE_CHECKING:

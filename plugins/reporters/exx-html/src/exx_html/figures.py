@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from attrs import frozen
 
-from exx import DataError, plots
-from exx_html.numbers import points, where
+from exx import DataError, plots, points
+from exx_html.numbers import where
 
 if TYPE_CHECKING:
     from exx import Results

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from exx_html.numbers import percent, points, where
+from exx import percent, points
+from exx_html.numbers import where
 from exx_html.tables import Grid
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from exx_markdown.text import block, bullets, code, escape, fold, number, where
+from exx import number
+from exx_markdown.text import block, bullets, code, escape, fold, where
 
 if TYPE_CHECKING:
     from exx import Results

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from exx import number, p_value, percent, points
 from exx_markdown.figures import place, slug
-from exx_markdown.text import bullets, escape, number, p_value, points, share, spread, table, where
+from exx_markdown.text import bullets, escape, spread, table, where
 
 if TYPE_CHECKING:
     from exx import Block, Results
@@ -126,7 +127,7 @@ def _unanswerable(entry: Entry) -> str:
         return ""
     return (
         f"Of the {found['n']:,} questions without an answer, which are not part of this, the control declined "
-        f"{share(declined['control'])} and the treatment {share(declined['treatment'])}."
+        f"{percent(declined['control'])} and the treatment {percent(declined['treatment'])}."
     )
 
 
@@ -141,8 +142,8 @@ def _operating_points(entry: Entry) -> list[list[str]]:
         risk = (changes[at].get("risk") or {}) if at < len(changes) else {}
         ends = f" ({spread(risk['ci_95'], points)})" if risk.get("ci_95") else ""
         cells = (
-            *(share(arm.get("coverage")) for arm in (control, treatment)),
-            *(share(arm.get("risk")) for arm in (control, treatment)),
+            *(percent(arm.get("coverage")) for arm in (control, treatment)),
+            *(percent(arm.get("risk")) for arm in (control, treatment)),
             f"{points(risk.get('delta'))}{ends}",
         )
         rows.setdefault(cells, []).append(control["threshold"])

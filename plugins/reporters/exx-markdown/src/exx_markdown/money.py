@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from exx import dollars, points
 from exx_markdown.blocks import blocks_of, first, named, reason_of
-from exx_markdown.text import bullets, dollars, escape, points, spread, table
+from exx_markdown.text import bullets, escape, spread, table
 
 if TYPE_CHECKING:
     from exx import Results

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from exx import number, p_value
 from exx_markdown.figures import place, slug
-from exx_markdown.text import bullets, escape, fold, number, p_value, spread, table, where
+from exx_markdown.text import bullets, escape, fold, spread, table, where
 
 if TYPE_CHECKING:
     from exx import Address, Finding, Results, VerdictRow

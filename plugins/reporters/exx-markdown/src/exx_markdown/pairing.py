@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from exx_markdown.text import bullets, escape, points, share, spread, table, where
+from exx import percent, points
+from exx_markdown.text import bullets, escape, spread, table, where
 
 if TYPE_CHECKING:
     from exx import Results
@@ -128,7 +129,7 @@ def answers(results: Results) -> list[str]:
             arm.condition,
             f"{arm.items:,}",
             _count(arm.answered),
-            share(arm.abstained),
+            percent(arm.abstained),
             _count(arm.truncated),
             _count(arm.failed),
         ]

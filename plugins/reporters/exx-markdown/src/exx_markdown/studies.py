@@ -8,21 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from exx import number, p_value, points
 from exx_markdown.blocks import blocks_of, first, named, reason_of
 from exx_markdown.money import COST
-from exx_markdown.text import (
-    amount,
-    bullets,
-    code,
-    escape,
-    fold,
-    main_table,
-    number,
-    p_value,
-    points,
-    spread,
-    table,
-)
+from exx_markdown.text import amount, bullets, code, escape, fold, main_table, spread, table
 
 if TYPE_CHECKING:
     from exx import Results

@@ -85,14 +85,6 @@ def main_table(
     return [table(header, rows, numbers=columns), *rest]
 
 
-def points(difference: float | None) -> str:
-    """A difference of shares in percentage points, with its sign; a dash when it is not defined."""
-    if difference is None:
-        return "–"
-    text = f"{abs(100 * difference):.1f}"
-    return text if text == "0.0" else f"{'−' if difference < 0 else '+'}{text}"
-
-
 def amount(share: float) -> str:
     """A size in percentage points, without a sign: ``1 point``, ``2.5 points``."""
     value = f"{100 * share:g}"
@@ -102,47 +94,6 @@ def amount(share: float) -> str:
 def spread(ends: Sequence[Any] | None, shown: Callable[[Any], str]) -> str:
     """Both ends of an interval, each shown by the function given; a dash when one is not defined."""
     return "–" if not ends or None in ends else f"{shown(ends[0])} to {shown(ends[1])}"
-
-
-def share(part: float | None) -> str:
-    """A share in [0, 1] as per cent."""
-    return "–" if part is None else f"{100 * part:.1f} %"
-
-
-def number(value: object) -> str:
-    """A number on a scale of its own, to four digits; a dash when it is not defined."""
-    if value is None:
-        return "–"
-    if isinstance(value, str):
-        return {"Infinity": "∞", "-Infinity": "−∞"}.get(value, value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if not isinstance(value, int | float):
-        return str(value)
-    if value in (float("inf"), float("-inf")):
-        return "∞" if value > 0 else "−∞"
-    return f"{value:.4g}".replace("-", "−")
-
-
-def p_value(value: float | None) -> str:
-    """A p- or q-value, to as many digits as it takes to tell it from 0.05; a dash when it is not defined."""
-    if value is None:
-        return "–"
-    if value < 0.001:
-        return "< 0.001"
-    if 0.995 <= value < 1:
-        return "> 0.99"
-    return f"{value:.4f}" if 0.0495 <= value < 0.0505 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
-
-
-def dollars(value: float | None) -> str:
-    """US dollars, to the cent or, for small sums, to two digits; a dash when they are not defined."""
-    if value is None:
-        return "–"
-    amount = f"{abs(value):,.2f}" if abs(value) >= 0.1 or value == 0 else f"{abs(value):#.2g}"
-    if "e" in amount:
-        amount = f"{abs(value):.8f}"
-    return f"{'−' if value < 0 else ''}${amount}"
 
 
 def where(temp: float, kind: str) -> str:
