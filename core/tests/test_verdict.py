@@ -22,7 +22,7 @@ from exx.verdict import (
 )
 from exx.verdict.reading import interval, p_and_q
 from exx.verdict.rules import decide
-from exx.wording import dollars, p_text, percent, points
+from exx.wording import p_text, percent, points
 
 AT = Address(0.0, "open")
 MATCH = Metric("answer_match", "Answer match")
@@ -444,25 +444,6 @@ def test_the_price_is_a_guard_by_its_rise():
 
     assert [row.status for row in rows] == ["held", "got worse", "held"]
     assert "takes $0.10 more per 1,000 requests than the control's $0.30 (+33 %)" in rows[1].sentence
-
-
-@pytest.mark.parametrize(
-    ("usd", "text"),
-    [
-        *[
-            (0.0, "$0.00"),
-            (1234.5, "$1,234.50"),
-            (0.5, "$0.50"),
-            (0.0034, "$0.0034"),
-            (0.0999, "$0.10"),
-            (-0.05, "−$0.050"),
-        ],
-        *[(1e-9, "less than $0.000001"), (None, "–")],
-    ],
-)
-def test_small_amounts_keep_their_digits(usd, text):
-    """A run of a cent is not shown as free."""
-    assert dollars(usd) == text
 
 
 shares = st.floats(min_value=-1, max_value=1, allow_nan=False)
